@@ -123,7 +123,9 @@ def build_plan(budget: float, *, callers: bool = False) -> Plan:
 
 
 def draw_rows(rng: np.random.Generator, plan: Plan, pattern: Pattern) -> Comparisons:
-    """Draw labelled rows, (n,), at the pattern's level of every limit; subgroups have the model's rates."""
+    """Draw labelled rows, (n,), at the pattern's level of every limit; subgroups have the model's rates. The rows of a
+    request share its id, time and place in the log, as on the wire.
+    """
     n, level = len(pattern.source), pattern.level
     u = rng.random((16, n))[:, pattern.source]
     baseline = (u[0] * CLASSES).astype(int)
@@ -149,7 +151,7 @@ def draw_rows(rng: np.random.Generator, plan: Plan, pattern: Pattern) -> Compari
         log="log",
         scopes=plan.scopes[1:],
         member=np.concatenate(members, axis=1),
-        offset=np.arange(n),
+        offset=pattern.request,
         time=pattern.request / 100,
         draw=0.0,
         request_id=tuple(map(str, pattern.request.tolist())),

@@ -51,7 +51,11 @@ COST_PANELS = [
             "Spent on fallbacks",
             "What the full model took more than the small one where it answered instead.",
         ),
-        ("asked again", "Spent on asking again", "Runs of the full model because the small one was too uncertain."),
+        (
+            "asked again",
+            "Spent on asking again",
+            "Runs of the full model because the small one was too uncertain, or says a class too often.",
+        ),
     )
 ]
 

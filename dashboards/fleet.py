@@ -26,6 +26,7 @@ from tightrope.dashboards.queries import (
     MODEL,
     RATE_INTERVAL,
     SCRAPED_PROCESSES,
+    answered_by,
     narrowed,
     percentile_95,
     rate_by,
@@ -34,7 +35,7 @@ from tightrope.dashboards.queries import (
 WITHOUT_SIGHT = narrowed(CHOSEN_MODELS, 'monitor="sight", outcome="breach"')
 LATCHED = narrowed(CHOSEN_MODELS, 'state="latched"')
 FAILED = narrowed(CHOSEN_MODELS, 'outcome="server_error"')
-SAFE_SCOPES = f"max {BY_SCOPE} (tightrope_safe_mode_active{CHOSEN_MODELS}) == 1"
+SAFE_SCOPES = f"{answered_by(f'{MODEL}, scope', CHOSEN_MODELS, CHOSEN_MODELS)} == 1"
 BLIND_MODELS = (
     f"max {BY_MODEL} (tightrope_blind{CHOSEN_MODELS}) == 1 or max {BY_MODEL} (tightrope_verdict{WITHOUT_SIGHT}) == 1"
 )
@@ -132,9 +133,9 @@ PROCESS_PANELS = [
 ]
 SAFE_MODE_TIMELINE = timeline(
     "Who answers",
-    "Whether the full model answers any group of a model, or all of it.",
+    "Whether the full model answers any group of a model, all of it, or some answers of the small one.",
     Query(f"max {BY_MODEL} (tightrope_safe_mode_active{CHOSEN_MODELS})", LEGEND),
-    {0: ("small model", GREEN), 1: ("full model, for a group or all", ORANGE)},
+    {0: ("small model", GREEN), 1: ("full model, for some or all", ORANGE)},
     width=24,
     height=6,
 )

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+from tightrope.monitors.boundaries.asked_classes import class_titles
 from tightrope.monitors.dependence.warning import dependence_text
 from tightrope.monitors.intake.repeats import warning_text
 from tightrope.monitors.plan import Plan, State, Transition
@@ -44,9 +45,12 @@ def state_events(plan: Plan, before: State, after: State) -> Iterator[Event]:
 def transition_event(plan: Plan, t: Transition, order: str, judge_host: str) -> Event:
     """The event of an input to the safe-mode table."""
     change = {"before": asdict(t.before), "after": asdict(t.after), "moved": t.moved, "judge_host": judge_host}
+    named = {"asked": list(class_titles(plan, t.after.asked))} if t.after.narrow else {}
     position = f"{t.evidence['log']}/{t.evidence['samples']}/{t.evidence['labels']}"
     identity = order or f"{plan.model}/{position}/{t.scope}/{t.trigger}/{t.time}"
-    return Event(identity, t.time, plan.model, str(t.trigger), t.scope, t.actor, t.reason, {**change, **t.evidence})
+    return Event(
+        identity, t.time, plan.model, str(t.trigger), t.scope, t.actor, t.reason, {**change, **named, **t.evidence}
+    )
 
 
 def repeat_events(model: str, before: State, after: State) -> Iterator[Event]:

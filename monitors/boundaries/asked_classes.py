@@ -8,6 +8,8 @@ return. The answer of the compressed model is known before that of the baseline,
 for the rows that stay.
 """
 
+from collections.abc import Collection
+
 import numpy as np
 
 from tightrope.monitors.plan import Plan, State, is_armed, over_budget
@@ -19,7 +21,8 @@ GAIN_MONITOR = "class_gain"
 MAX_ASKED = 64
 """The most classes that are asked again; of more, the whole model falls back."""
 
-NARROWED_NOTE = "; only answers that say one of these classes are asked again of the baseline: {}"
+NARROWED_START = "; only answers that say one of these classes are asked again of the baseline: "
+NARROWED_NOTE = NARROWED_START + "{}"
 WIDENED_NOTE = "; the baseline answers all of it from now on, not only the classes that were asked again"
 """The additions to the reason of a breach that is narrowed to classes, and of an input that widens it."""
 
@@ -46,6 +49,15 @@ def asked_rows(mode: Mode, rows: Comparisons) -> Bools:
     if not mode.narrow:
         return np.zeros(len(rows), dtype=bool)
     return np.isin(rows.top_compressed, mode.asked)
+
+
+def class_titles(plan: Plan, classes: Collection[int]) -> tuple[str, ...]:
+    """The names of classes that are asked again, by their numbers, ascending; a number where none is known."""
+    if not classes:
+        return ()
+    named = [rule.variants for rule in plan.rules if rule.monitor.name == GAIN_MONITOR]
+    names = dict(zip(plan.askable, named[0], strict=False)) if named else {}
+    return tuple(names.get(each, str(each)) for each in sorted(classes))
 
 
 def extent_note(before: Mode, after: Mode) -> str:

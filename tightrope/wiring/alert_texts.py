@@ -13,8 +13,8 @@ from tightrope.monitors.records import MODEL_SCOPE, Event
 from tightrope.monitors.safemode import Input
 from tightrope.monitors.watched_groups.orders import JUDGE
 from tightrope.service.adapters.ports import Alert
-from tightrope.service.api.overview.event_words import event_sentence
-from tightrope.service.api.overview.phrases import EVERYBODY, clock_time, percent, scope_title
+from tightrope.service.api.overview.event_words import asked_of, event_sentence
+from tightrope.service.api.overview.phrases import EVERYBODY, clock_time, percent, said, scope_title
 from tightrope.service.config.models import ModelSection
 from tightrope.shadow.alerts import ADVISED_ALERT, HELD_ALERT, HELD_SAFE_ALERT, LATCHED_ALERT, SAFE_MODE_ALERT
 
@@ -30,6 +30,10 @@ SUMMARIES = {
     HELD_ALERT: "{model}: {who} gets harmful answers, and a person keeps the small model",
     ADVISED_ALERT: "{model}: {who} gets harmful answers, and the fallback only advises",
 }
+
+NARROWED_SUMMARY = "{model}: the full model is asked again {said}"
+NARROWED_ADVICE = "Callers are served: by the full model {said}, by the small one all others. {next_step}"
+"""The texts where only answers that say some classes are asked again."""
 
 ADVICE = {
     SAFE_MODE_ALERT: "Callers are served: by the full model. {others}{next_step}",
@@ -132,7 +136,9 @@ def alert_texts(alert: Alert, severity: str) -> dict[str, str]:
     }
     # The reason of an order is as a person wrote it, perhaps without its full stop.
     event = f"{event_sentence(cause).rstrip('.')}. Since {clock_time(cause.time)}. " if cause else ""
-    summary, advice = (texts[alert.name].format(**words) for texts in (SUMMARIES, ADVICE))
+    asked = asked_of(cause) if cause and alert.name == SAFE_MODE_ALERT else ()
+    texts = (NARROWED_SUMMARY, NARROWED_ADVICE) if asked else (SUMMARIES[alert.name], ADVICE[alert.name])
+    summary, advice = (text.format(**words, said=said(asked) if asked else "") for text in texts)
     return {"summary": summary, "description": event + advice}
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from tightrope.monitors.boundaries.asked_classes import NARROWED_START
 from tightrope.monitors.records import MODEL_SCOPE, Event
 from tightrope.monitors.safemode import Input
 from tightrope.service.adapters.journal.incident import Incident, Move
@@ -21,7 +22,9 @@ def move_sentence(model: str, move: Move, *, advisory: bool = False) -> str:
     if move.trigger == Input.RECOVERED:
         proved = "answers are compared again" if move.reason.startswith(WITHOUT_EVIDENCE) else "it has proved itself"
         return f"The small model answers {_who(move.scope)} again: {proved}."
-    detail = {"moved": True, "armed": not advisory, "after": {"state": move.state}}
+    _, is_narrowed, classes = move.reason.partition(NARROWED_START)
+    asked = classes.split(", ") if is_narrowed else []
+    detail = {"moved": True, "armed": not advisory, "after": {"state": move.state, "asked": asked}}
     return event_sentence(Event("", move.time, model, move.trigger, move.scope, move.actor, move.reason, detail))
 
 

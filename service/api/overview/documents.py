@@ -46,6 +46,9 @@ class ScopeEntry(TypedDict):
     own: Annotated[bool, Meta(description="It has a mode of its own: in safe mode, or held")]
     below: Annotated[bool, Meta(description="The full model answers it with the whole model, or with another group")]
     answers: AnsweringModel
+    asked: Annotated[
+        list[str], Meta(description="Classes of the whole model: the full one answers where the small one says one")
+    ]
     since: TimeOrNull
     range_since: Annotated[str | None, Meta(description="Since about which request it is harmed, in words")]
     by: str | None
@@ -158,11 +161,12 @@ class HistoryEntry(TypedDict):
     incident: Annotated[str | None, Meta(description="The id of its incident, for `/v1/incidents/{name}`")]
 
 
-Span = TypedDict("Span", {"from": float, "to": float | None, "state": str, "seq": int})
+Span = TypedDict("Span", {"from": float, "to": float | None, "state": str, "seq": int, "asked": list[str]})
+"""A span of time; ``asked`` are the classes that were asked again, where the full model answered these alone."""
 
 
 class MoveEntry(TypedDict):
-    """The spans of time in which the full model answered a scope."""
+    """The spans of time in which the full model answered a scope, or some classes of the whole model."""
 
     scope: str
     title: str

@@ -7,7 +7,7 @@ from typing import Any
 from tightrope.monitors.intervals import words
 from tightrope.monitors.records import MODEL_SCOPE, Event
 from tightrope.monitors.verdict import Interval, Onset
-from tightrope.service.api.overview.phrases import EVERYBODY, finding, scope_title
+from tightrope.service.api.overview.phrases import EVERYBODY, finding, said, scope_title
 
 TIGHTROPE = "Tightrope"
 MACHINE_ACTORS = {"judge": TIGHTROPE, "gateway": TIGHTROPE}
@@ -79,7 +79,7 @@ _PHRASES: Mapping[str, _Phrase] = {
 class TrailLine:
     """An event for people: ``text`` says it, ``sort`` is one of `SORTS`. ``moved`` tells whether the full model took
     over or gave back, ``state`` and ``held`` are those of the scope after it, and ``alarm`` is the evidence at an alarm
-    as a share of what it needs (None: no alarm).
+    as a share of what it needs (None: no alarm). ``asked`` are the classes to which it narrows the model.
     """
 
     seq: int
@@ -96,6 +96,7 @@ class TrailLine:
     held: bool = False
     alarm: float | None = None
     monitor: str = ""
+    asked: tuple[str, ...] = ()
 
 
 def trail_line(seq: int, event: Event) -> TrailLine:
@@ -118,6 +119,7 @@ def trail_line(seq: int, event: Event) -> TrailLine:
         held=bool(after.get("held")),
         alarm=alarm,
         monitor=str(cases[0].get("monitor", "")) if alarm is not None else "",
+        asked=asked_of(event),
     )
 
 
@@ -158,8 +160,21 @@ def _breach(event: Event, scope: str) -> str:
     if event.detail.get("armed") is False:
         return f"Harm for {scope}, and the fallback only advises: {found}."
     if after.get("asked"):
-        return f"The full model is asked again where the small one says this: {found}."
+        return f"The full model is asked again {said(asked_of(event))}: {found}."
     return f"The full model took over for {scope}: {found}.{stays if after.get('state') == 'latched' else ''}"
+
+
+def asked_of(event: Event) -> tuple[str, ...]:
+    """The names of the classes to which its model is narrowed after an event, empty without any; in an event of an
+    earlier release their numbers.
+
+    >>> after = {"state": "safe", "asked": [3]}
+    >>> asked_of(Event("1", 0.0, "m", "breach", "model", "judge", "", {"after": after}))
+    ('3',)
+    """
+    asked = _mapping(event.detail.get("after")).get("asked")
+    named = event.detail.get("asked")
+    return tuple(map(str, named if isinstance(named, list | tuple) and named else asked)) if asked else ()
 
 
 def _recovered(event: Event, scope: str) -> str:

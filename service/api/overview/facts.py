@@ -17,7 +17,8 @@ class ScopeFacts:
     """Facts of a scope. ``answers`` is `FULL` or `SMALL`; ``own`` is False where it follows another scope or the
     configuration. ``evidence`` and ``share`` (of the requests, None: unknown) are shares; ``returns`` is True where a
     return is projected, False where none is, None where that is not known. ``finding`` is what is off, in words;
-    ``why`` is why the full model answers, in a sentence.
+    ``why`` is why the full model answers, in a sentence. ``asked`` are the names of the classes of the whole model that
+    are asked again of the full one where the small one says them.
     """
 
     scope: str
@@ -31,6 +32,7 @@ class ScopeFacts:
     returns: bool | None = None
     finding: str = ""
     why: str = ""
+    asked: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:

@@ -163,6 +163,15 @@ def joined(names: Sequence[str], most: int = 3) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
+def said(classes: Sequence[str]) -> str:
+    """The answers of the small model that say one of these classes, in a sentence.
+
+    >>> said(["3"]), said(["3", "5"])
+    ('where the small one says “3”', 'where the small one says “3” or “5”')
+    """
+    return f"where the small one says {' or '.join(joined([f'“{each}”' for each in classes]).rsplit(' and ', 1))}"
+
+
 def clock_time(seconds: float) -> str:
     """A time of the day, UTC, with the date.
 

@@ -38,7 +38,8 @@ class ScopeSource:
     """All that is known of a scope: its ``mode``, the model that ``answers``, its ``verdicts``, its compared rows and
     share of the requests. ``moved`` is the event that made its mode, ``alarm`` the alarm that did (None: none is kept);
     ``cause`` is why the full model answers it for another reason (empty: none), and ``follows`` tells whether that is
-    another scope's or the configuration's. ``recovery_ratio`` is that of the limits for a return.
+    another scope's or the configuration's. ``recovery_ratio`` is that of the limits for a return. ``asked`` are the
+    classes of the whole model that are asked again of the full one.
     """
 
     scope: str
@@ -54,6 +55,7 @@ class ScopeSource:
     follows: bool
     recovery_ratio: float
     armed: bool
+    asked: tuple[str, ...] = ()
 
 
 def evidence_share(verdict: Verdict) -> float:
@@ -178,6 +180,7 @@ def scope_entry(source: ScopeSource) -> ScopeEntry:
         "own": own,
         "below": source.answers == FULL and not own,
         "answers": FULL if source.answers == FULL else SMALL,  # type: ignore[typeddict-item]
+        "asked": list(source.asked),
         "since": _since(source) if own else None,
         "range_since": next((words.since(each.since) for each in _tripped(source, shown) if each.since), None),
         "by": MACHINE_ACTORS.get(by, by) if by else None,
@@ -231,6 +234,7 @@ def scope_facts(source: ScopeSource, entry: ScopeEntry) -> ScopeFacts:
         returns=entry["returns"],
         finding=entry["says"],
         why=entry["why"] or "",
+        asked=source.asked,
     )
 
 

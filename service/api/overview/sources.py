@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tightrope.monitors.boundaries.asked_classes import class_titles
 from tightrope.monitors.records import MODEL_SCOPE, Outcome, Role
 from tightrope.monitors.safemode import Mode
 from tightrope.monitors.scopes import OTHER_VALUE
@@ -140,6 +141,7 @@ def scope_sources(source: ModelSource) -> list[ScopeSource]:
                 follows=follows,
                 recovery_ratio=source.standing.recovery_ratio if source.standing else 1.0,
                 armed=source.armed,
+                asked=class_titles(source.pair.plan, router.asked_classes(name)) if scope == MODEL_SCOPE else (),
             )
         )
     return found

@@ -9,7 +9,7 @@ from tightrope.service.adapters.journal.incident_times import incident_at
 from tightrope.service.adapters.ports import AuditTrail
 from tightrope.service.api.overview.documents import HistoryEntry, MoveEntry, Span
 from tightrope.service.api.overview.event_words import QUIET_KINDS, TrailLine, trail_line
-from tightrope.service.api.overview.phrases import scope_title
+from tightrope.service.api.overview.phrases import said, scope_title
 
 MAX_LINES = 2_000
 """Events that are kept, of all models."""
@@ -69,20 +69,37 @@ def history(lines: Sequence[TrailLine], incidents: Sequence[Incident] = ()) -> l
 
 
 def moves(lines: Sequence[TrailLine]) -> list[MoveEntry]:
-    """The spans in which the full model answered each scope of one model; the whole model first, then open ones."""
+    """The spans in which the full model answered each scope of one model, or some classes; the whole model first, then
+    open ones.
+    """
     spans: dict[str, list[Span]] = {}
     for line in lines:
         if not line.moved or not line.state:
             continue
         own = spans.setdefault(line.scope, [])
         is_open = bool(own) and own[-1]["to"] is None
-        if line.state == "normal":
-            if is_open:
-                own[-1]["to"] = line.at
-        elif is_open:
-            own[-1]["state"] = line.state
-        else:
-            own.append({"from": line.at, "to": None, "state": line.state, "seq": line.seq})
+        goes_on = line.state != "normal"
+        if is_open and (not goes_on or bool(own[-1]["asked"]) != bool(line.asked)):
+            own[-1]["to"] = line.at
+            is_open = False
+        if is_open:
+            own[-1] |= {"state": line.state, "asked": list(line.asked)}
+        elif goes_on:
+            opened: Span = {
+                "from": line.at,
+                "to": None,
+                "state": line.state,
+                "seq": line.seq,
+                "asked": list(line.asked),
+            }
+            own.append(opened)
     shown = [(scope, own) for scope, own in spans.items() if own]
     shown.sort(key=lambda each: (each[0] != "model", each[1][-1]["to"] is not None, -each[1][-1]["from"]))
-    return [{"scope": scope, "title": scope_title(scope), "spans": own} for scope, own in shown]
+    return [{"scope": scope, "title": _title(scope, own), "spans": own} for scope, own in shown]
+
+
+def _title(scope: str, spans: Sequence[Span]) -> str:
+    """The scope in one phrase, with the classes where it was these alone all the time."""
+    classes = list(dict.fromkeys(name for span in spans for name in span["asked"]))
+    is_narrow = all(span["asked"] for span in spans)
+    return f"{scope_title(scope)}, {said(classes)}" if is_narrow else scope_title(scope)

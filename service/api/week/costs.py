@@ -160,7 +160,7 @@ def _safety_sentences(costs: WeekCosts, price: HourPrice, *, recorded: bool) -> 
     verb = "took" if costs.instead >= 0 else "saved"
     parts.append(f"the full model in place of the small one {verb} {about_time(costs.instead)}")
     if costs.again:
-        parts.append(f"asking the full model again about unsure answers took {about_time(costs.again)}")
+        parts.append(f"asking the full model again about some answers took {about_time(costs.again)}")
     says = [f"{capitalized('; '.join(parts))}."]
     if costs.safety is not None:
         share = percent(costs.safety / costs.alone)

@@ -29,6 +29,7 @@ class HarmCase(TypedDict):
     seconds: Annotated[Estimate | None, Meta(description="The time until it was noticed")]
     answers: Annotated[Estimate | None, Meta(description="The answers of the harmful kind until it was noticed")]
     protected: Annotated[bool, Meta(description="The full model answers from then on")]
+    asked: Annotated[list[str], Meta(description="The classes of the small model that it answers alone; else empty")]
     until: Annotated[float | None, Meta(description="When harm ended that was not held off; `null` if it goes on")]
     says: str
 
@@ -38,6 +39,7 @@ class FullSpan(TypedDict):
 
     scope: str
     who: str
+    asked: Annotated[list[str], Meta(description="The classes of the small model that it was narrowed to; else empty")]
     since: Seconds
     until: Annotated[float | None, Meta(description="`null` if it goes on")]
     cause: Annotated[Literal["noticed", "order", "unseen", "other"], Meta(description="Why")]

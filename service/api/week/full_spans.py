@@ -29,7 +29,7 @@ def by_full_model(model: str, events: Sequence[tuple[int, Event]], week: Week, n
 
 def _document(model: str, span: TrailSpan) -> FullSpan:
     cause, why = _cause(span)
-    who = group_words(span.scope, model)
+    who = group_words(span.scope, model, span.asked)
     if span.end is None:
         says = f"{capitalized(who)}: since {moment_words(span.begin)}, and still, because {why}."
     else:
@@ -38,6 +38,7 @@ def _document(model: str, span: TrailSpan) -> FullSpan:
     return {
         "scope": span.scope,
         "who": who,
+        "asked": list(span.asked),
         "since": span.begin,
         "until": span.end,
         "cause": cause,

@@ -13,7 +13,8 @@ from typing import Any
 
 from tightrope.monitors.records import MODEL_SCOPE, Event
 from tightrope.monitors.verdict import Interval, Onset
-from tightrope.service.api.overview.phrases import capitalized, finding
+from tightrope.service.api.overview.event_words import asked_of
+from tightrope.service.api.overview.phrases import capitalized, finding, said
 from tightrope.service.api.week.documents import Estimate, HarmCase
 from tightrope.service.api.week.history import is_held_off
 from tightrope.service.api.week.iso_week import Week
@@ -92,7 +93,7 @@ def _alarm_case(
         )
         times, answers = estimates
     text = finding(str(case["monitor"]), str(case.get("variant", "")), now, float(case["limit"])) if case else ""
-    who = group_words(event.scope, model)
+    who = group_words(event.scope, model, asked_of(event))
     why = "Tightrope only advises here" if event.detail.get("armed") is False else "a person ordered so"
     return _case(seq, event, event.scope, who, (times, answers), text, unprotected, why, end, onset)
 
@@ -124,6 +125,8 @@ def _case(
     protected = unprotected is None and is_held_off(event)
     until = event.time if unprotected is None else unprotected.end if (unprotected.end or end) < end else None
     seconds, answers = estimates
+    asked = asked_of(event) if protected else ()
+    after = _afterwards(until, why, asked, protected=protected)
     return {
         "seq": seq,
         "event": event.id,
@@ -134,8 +137,9 @@ def _case(
         "seconds": seconds,
         "answers": answers,
         "protected": protected,
+        "asked": list(asked),
         "until": until,
-        "says": f"{_noticed(event.time, who, seconds, answers, text)} {_afterwards(until, why, protected=protected)}",
+        "says": f"{_noticed(event.time, who, seconds, answers, text)} {after}",
     }
 
 
@@ -153,7 +157,9 @@ def _noticed(time: float, who: str, seconds: Estimate | None, answers: Estimate 
     return f"{moment_words(time)}: for {long} {many} to {who} were of the harmful kind before Tightrope noticed{found}."
 
 
-def _afterwards(until: float | None, why: str, *, protected: bool) -> str:
+def _afterwards(until: float | None, why: str, asked: Sequence[str], *, protected: bool) -> str:
+    if asked:
+        return f"From then on the full model was asked again {said(asked)}."
     if protected:
         return "From then on the full model answered."
     if until is None:

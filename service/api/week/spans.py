@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tightrope.monitors.records import MODEL_SCOPE, Event
+from tightrope.service.api.overview.event_words import asked_of
 from tightrope.service.api.week.history import is_held_off
 
 GATEWAY_FALLBACKS: Mapping[str, str] = {
@@ -28,9 +29,10 @@ FOUND_PREFIX = "found "
 @dataclass(frozen=True, slots=True)
 class TrailSpan:
     """A time between two events: ``kind``, ``actor`` and ``seq`` are those of the first one; ``end`` None: it goes on.
+    ``asked`` are the classes of the small model to which it was narrowed, empty where it was the whole scope.
 
     >>> TrailSpan("model", "blind-began", "gateway", 1, 10.0, 20.0).within(0.0, 15.0)
-    TrailSpan(scope='model', kind='blind-began', actor='gateway', seq=1, begin=10.0, end=None)
+    TrailSpan(scope='model', kind='blind-began', actor='gateway', seq=1, begin=10.0, end=None, asked=())
     """
 
     scope: str
@@ -39,6 +41,7 @@ class TrailSpan:
     seq: int
     begin: float
     end: float | None = None
+    asked: tuple[str, ...] = ()
 
     def within(self, since: float, until: float) -> "TrailSpan | None":
         """The span if it has a part between two times; it goes on if it ends later."""
@@ -105,11 +108,16 @@ def _by_mode(events: Sequence[tuple[int, Event]]) -> Iterator[TrailSpan]:
         if not event.detail.get("moved") or not isinstance(after, dict):
             continue
         advises = event.kind == "breach" and event.detail.get("armed") is False
-        if after.get("state", "normal") == "normal":
-            if event.scope in open_spans:
-                yield replace(open_spans.pop(event.scope), end=event.time)
-        elif not advises:
-            open_spans.setdefault(event.scope, TrailSpan(event.scope, event.kind, event.actor, seq, event.time))
+        asked, span = asked_of(event), open_spans.get(event.scope)
+        goes_on = after.get("state", "normal") != "normal"
+        if span is not None and (not goes_on or bool(span.asked) != bool(asked)):
+            yield replace(open_spans.pop(event.scope), end=event.time)
+            span = None
+        if span is not None:
+            open_spans[event.scope] = replace(span, asked=asked)
+        elif goes_on and not advises:
+            opened = TrailSpan(event.scope, event.kind, event.actor, seq, event.time, asked=asked)
+            open_spans[event.scope] = opened
     yield from open_spans.values()
 
 

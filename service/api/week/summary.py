@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tightrope.service.api.overview.phrases import joined
-from tightrope.service.api.week.documents import DueDecision, ModelWeek, WeekPoint
+from tightrope.service.api.week.documents import DueDecision, HarmCase, ModelWeek, WeekPoint
 from tightrope.service.api.week.words import SECONDS_OF_HOUR, about_time, times
 
 
@@ -27,14 +27,16 @@ def _harm(models: Sequence[ModelWeek]) -> str:
     if late:
         return f"Harm was noticed {times(len(cases))}; it was not held off at once for {late[0]['who']}, and is over."
     if cases:
-        return (
-            f"Harm was noticed {times(len(cases))}, and each time the full model answered from then on."
-            if len(cases) > 1
-            else "Harm was noticed once, and the full model answered from then on."
-        )
+        took = [_took_over(case) for case in cases]
+        each = took[0] if len({*took}) == 1 else "the full model answered, or was asked again about such answers,"
+        return f"Harm was noticed {times(len(cases))}, and {'each time ' if len(cases) > 1 else ''}{each} from then on."
     if unknown:
         return f"Whether harm was done is not known for {joined(unknown)}."
     return "No harm was noticed."
+
+
+def _took_over(case: HarmCase) -> str:
+    return "the full model was asked again about such answers" if case["asked"] else "the full model answered"
 
 
 def _money(point: WeekPoint) -> str:

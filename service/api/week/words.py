@@ -1,8 +1,9 @@
 """Figures, times and limits in words that need no glossary."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
-from tightrope.service.api.overview.phrases import EVERYBODY, duration, scope_title
+from tightrope.service.api.overview.phrases import EVERYBODY, duration, said, scope_title
 
 SECONDS_OF_HOUR = 3600.0
 _MINUTE = 60.0
@@ -47,12 +48,17 @@ def moment_words(seconds: float) -> str:
     return f"{_DAYS[at.weekday()]} {at.day} {_MONTHS[at.month - 1]}, {at:%H:%M}"
 
 
-def group_words(scope: str, model: str) -> str:
-    """A group of requests in a sentence; ``scope`` "model" is all of them.
+def group_words(scope: str, model: str, asked: Sequence[str] = ()) -> str:
+    """A group of requests in a sentence; ``scope`` "model" is all of them, or those on which the small model says one
+    of the classes ``asked``.
 
     >>> group_words("residence=group_quarters", "m"), group_words("model", "credit").partition(" ")[2]
     ('group quarters (residence)', 'who asks credit')
+    >>> group_words("model", "credit", ["3"])
+    'requests to credit where the small one says “3”'
     """
+    if asked:
+        return f"requests to {model} {said(asked)}"
     title = scope_title(scope)
     return f"{EVERYBODY} who asks {model}" if title.lower() == EVERYBODY else title
 

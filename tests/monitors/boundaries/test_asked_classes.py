@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.judgement.comparisons import RowSource, bit_exact, judge_rows, make_plan
-from tightrope.monitors.boundaries.asked_classes import asked_rows
+from tightrope.monitors.boundaries.asked_classes import GAIN_MONITOR, asked_rows, class_titles
 from tightrope.monitors.decide import Cause, apply_input, apply_order, deploy, enter_blind, enter_unreadable
 from tightrope.monitors.migration import still_asked
 from tightrope.monitors.plan import Plan, State, initial_state
@@ -215,3 +215,12 @@ def test_batching_changes_nothing(cuts: list[int]) -> None:
     parts = [rows.take(slice(begin, end)) for begin, end in pairwise(ends)]
     assert bit_exact(judge_rows(plan, *parts)[0]) == bit_exact(whole)
     assert initial_state(plan).modes[0].asked == ()
+
+
+def test_classes_have_the_names_of_their_monitors() -> None:
+    """A number stands for one that is no longer watched."""
+    plan = plan_of()
+    (gain,) = (rule for rule in plan.rules if rule.monitor.name == GAIN_MONITOR)
+    assert class_titles(plan, (5, HARMED)) == (gain.variants[HARMED], gain.variants[5])
+    assert class_titles(plan, (10_000,)) == ("10000",)
+    assert class_titles(plan, ()) == ()

@@ -35,7 +35,7 @@ def group(attribute: str, name: str, number: int = 0, **changes: object) -> Json
     quiet = {
         "scope": f"{attribute.replace(' ', '_')}={name.replace(' ', '_')}", "title": f"{name} ({attribute})",
         "name": name, "attribute": attribute, "state": "normal", "held": False, "own": False, "below": False,
-        "answers": "small", "since": None, "by": None, "why": None, "compared": 2081,
+        "answers": "small", "asked": [], "since": None, "by": None, "why": None, "compared": 2081,
         "share": 0.0601, "monitor": "disagreement",
         "label": "answered differently", "rate": 0.027 / (1 + number / 9), "limit": 0.1,
         "range": [0.012 / (1 + number / 9), 0.055 / (1 + number / 9)], "says": "2.7 % of answers differ",
@@ -128,8 +128,8 @@ def two_groups() -> Json:
     ]
     moves = [
         {"scope": each["scope"], "title": each["title"],
-         "spans": [{"from": AT - 2139 - 200 * i, "to": AT - 1400, "state": "safe", "seq": 1},
-                   {"from": AT - 1327, "to": None, "state": "safe", "seq": 8}]}
+         "spans": [{"from": AT - 2139 - 200 * i, "to": AT - 1400, "state": "safe", "seq": 1, "asked": []},
+                   {"from": AT - 1327, "to": None, "state": "safe", "seq": 8, "asked": []}]}
         for i, each in enumerate(groups[:2])
     ]  # fmt: skip
     declared = "subgroups:\n  young_women: {column: 3, values: {yes: {high: 29}}}"

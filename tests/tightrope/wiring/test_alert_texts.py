@@ -170,3 +170,12 @@ def test_alert_without_owner_or_address_has_neither_label_nor_link(tmp_path: Pat
     assert (completed.severity, completed.labels) == ("info", {"actor": "ada"})
     assert "page_url" not in completed.annotations
     assert AlertWriter({}).completed(alert(HELD_SAFE_ALERT)).labels == {}
+
+
+def test_narrowed_model_is_told_by_its_classes() -> None:
+    """The full model does not answer everybody."""
+    narrow = {**BREACH.detail, "after": {"state": "safe", "asked": [3]}, "asked": ["cat"]}
+    texts = alert_texts(alert(scope="model", share=1.0, cause=replace(BREACH, detail=narrow)), "page")
+    assert texts["summary"] == "m: the full model is asked again where the small one says “cat”"
+    assert "by the full model where the small one says “cat”, by the small one all others." in texts["description"]
+    assert "everybody" not in texts["description"]

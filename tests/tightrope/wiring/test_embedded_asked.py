@@ -34,6 +34,7 @@ def test_class_that_is_said_too_often_is_asked_again(tmp_path: Path) -> None:
         events = server.client.get("/v1/events?model=m&after=0&limit=1000").json()["events"]
         overview = server.client.get("/v1/overview").json()["models"][0]
         metrics = server.client.get("/metrics").text
+        letter = server.client.get("/week").text
     assert (status["asked"], status["safe"], status["scopes"]["model"]) == ([SAID], ["model"], "safe")
     assert {(a["parameters"]["served_by"], a["parameters"].get("escalated")) for a in answers["again"]} == {
         ("baseline", True)
@@ -43,7 +44,11 @@ def test_class_that_is_said_too_often_is_asked_again(tmp_path: Path) -> None:
     }
     (breach,) = (event for event in events if event["kind"] == "breach")
     assert "only answers that say one of these classes are asked again of the baseline: 3" in breach["reason"]
-    assert breach["text"].startswith("The full model is asked again where the small one says this: ")
-    assert overview["headline"] == "The full model of m is asked again about some answers."
-    assert (overview["everyone"]["state"], overview["everyone"]["answers"]) == ("safe", "small")
+    assert breach["text"].startswith("The full model is asked again where the small one says “class 3”: ")
+    assert overview["headline"] == "The full model of m is asked again where the small one says “class 3”."
+    everyone = overview["everyone"]
+    assert (everyone["state"], everyone["answers"], everyone["asked"]) == ("safe", "small", ["class 3"])
+    assert [span["asked"] for span in overview["moves"][0]["spans"]] == [["class 3"]]
+    assert "From then on the full model was asked again where the small one says “class 3”." in letter
+    assert "Still answered by the full model: requests to m where the small one says “class 3”." in letter
     assert 'tightrope_asked_classes{model="m"} 1.0' in metrics

@@ -14,7 +14,7 @@ export function drawer(page, model, group, event) {
       h("div", null, h("h2", { id: "case-title", tabindex: "-1" }, group.title),
         h("p", null, `${model.name} · ${rate(group.requests_per_second)}, ${percent(group.share)} of requests`)),
       h("button", { class: "plain close", "aria-label": "Close", onclick: page.close }, "✕")),
-    h("p", { class: "lead" }, answering(group, " answers"), since(group, page.now()), " ", group.why ?? unharmed(group)),
+    h("p", { class: "lead" }, answering(group, group.asked[0] ? " answers others" : " answers"), since(group, page.now()), " ", group.why ?? unharmed(group)),
     wayBack(group),
     monitor?.path?.length > 1 && h("figure", null, evidencePath(monitor),
       h("figcaption", null, `How the evidence grew, up to ${wholePercent(monitor.evidence / monitor.threshold)} of what an alarm needs.`)),

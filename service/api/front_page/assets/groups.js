@@ -84,6 +84,7 @@ function whose(page, { attribute, since, by }) {
 
 function condition(group) {
   if (group.below) return h("small", null, "with everybody");
+  if (group.asked[0]) return h("small", null, `full model for ${group.asked.join(", ")}`);
   if (group.state === "latched") return h("small", { class: "decide" }, "until a person decides");
   return group.held ? h("small", null, "held by an order") : null;
 }

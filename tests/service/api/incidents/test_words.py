@@ -1,5 +1,6 @@
 import pytest
 
+from tightrope.monitors.boundaries.asked_classes import NARROWED_NOTE
 from tightrope.service.adapters.journal.incident import Incident, Move
 from tightrope.service.api.incidents.words import move_sentence, scope_words, utc_time
 
@@ -16,6 +17,13 @@ from tightrope.service.api.incidents.words import move_sentence, scope_words, ut
             Move(1.0, "sex=f", "breach", "safe", "judge", "disagreement 22 in 100"),
             True,
             "Harm for f (sex), and the fallback only advises: disagreement 22 in 100.",
+        ),
+        (
+            Move(1.0, "model", "breach", "safe", "judge", "class_gain 50 in 100" + NARROWED_NOTE.format("3, 5")),
+            False,
+            "The full model is asked again where the small one says “3” or “5”: class_gain 50 in 100"
+            + NARROWED_NOTE.format("3, 5")
+            + ".",
         ),
         (
             Move(1.0, "model", "recovered", "normal", "judge", "disagreement 1 in 100"),

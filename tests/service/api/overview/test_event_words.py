@@ -52,9 +52,12 @@ def test_alarm_that_moves_nothing_is_further_evidence_or_advice() -> None:
 
 def test_classes_that_are_asked_again_are_told_in_the_place_of_the_whole_model() -> None:
     """Their return, and what widens them, read as any other."""
-    narrow = {**SAFE, "asked": [3]}
+    narrow = {**SAFE, "asked": [3, 5]}
     text = event_sentence(event("breach", scope="model", moved=True, armed=True, after=narrow, monitors=[CASE]))
-    assert text.startswith("The full model is asked again where the small one says this: 57 % (29 to 83 %) of answers")
+    assert text.startswith("The full model is asked again where the small one says “3” or “5”: 57 % (29 to 83 %) of")
+    names = {"after": narrow, "monitors": [CASE], "asked": ["cat", "dog"]}
+    text = event_sentence(event("breach", scope="model", moved=True, armed=True, **names))
+    assert text.startswith("The full model is asked again where the small one says “cat” or “dog”: ")
     widened = {**SAFE, "asked": []}
     text = event_sentence(event("breach", scope="model", moved=True, armed=True, after=widened, monitors=[CASE]))
     assert text.startswith("The full model took over for everybody: ")

@@ -40,6 +40,21 @@ def test_spans_follow_the_moves() -> None:
     ]
 
 
+def test_span_of_some_classes_has_these_and_ends_where_the_whole_model_moves() -> None:
+    """A further class is in the same span; an order widens it, which is a span of its own."""
+
+    def narrowed(number: int, *classes: int) -> Event:
+        detail = {"moved": True, "after": {"state": "safe", "held": False, "asked": list(classes)}}
+        return Event(str(number), float(number), "m", "breach", "model", "judge", "", detail)
+
+    events = [narrowed(1, 3), narrowed(2, 3, 5), moved(3, "model", "safe", "force-safe")]
+    (found,) = moves(RecentTrail(Trail(events)).lines())
+    assert [(s["from"], s["to"], s["asked"]) for s in found["spans"]] == [(1.0, 3.0, ["3", "5"]), (3.0, None, [])]
+    assert found["title"] == "Everybody"
+    (narrow,) = moves(RecentTrail(Trail(events[:2])).lines())
+    assert narrow["title"] == "Everybody, where the small one says “3” or “5”"
+
+
 def test_history_leaves_out_what_is_no_news() -> None:
     """The end of a waiting time, and further evidence about a group that has moved; the newest comes first."""
     further = Event("2", 2.0, "m", "breach", "a=b", "judge", "", {"moved": False})

@@ -32,6 +32,18 @@ def test_span_from_before_the_week_that_goes_on_is_still_so() -> None:
     assert by_full_model(NAME, events, Week.parse("2026-W46"), NOW) == []
 
 
+def test_classes_that_are_asked_again_are_named_in_the_place_of_everybody() -> None:
+    """The small model answers all other requests."""
+    after = {"state": "safe", "asked": [3]}
+    events = [(1, move(1, MONDAY, "breach", "model", "safe", after=after, asked=["cat"]))]
+    (found,) = by_full_model(NAME, events, Week.parse(WEEK), NOW)
+    assert found["asked"] == ["cat"]
+    assert found["says"] == (
+        "Requests to employment where the small one says “cat”: since Monday 23 November, 00:00, and still, because "
+        "Tightrope noticed harm."
+    )
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [

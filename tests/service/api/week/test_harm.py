@@ -34,6 +34,18 @@ def test_answers_are_rows_since_the_beginning_times_share_and_rate() -> None:
     assert "about 110 answers (72 to 180) to minority (group)" in case["says"]
 
 
+def test_harm_of_some_classes_is_held_off_by_asking_again() -> None:
+    """The full model does not answer everybody from then on."""
+    narrow = {"after": {"state": "safe", "asked": [3]}, "asked": ["cat"]}
+    (case,) = cases(move(1, TRIPPED, "breach", "model", "safe", monitors=[CASE], **narrow))
+    assert (case["protected"], case["asked"]) == (True, ["cat"])
+    assert case["who"] == "requests to employment where the small one says “cat”"
+    assert case["says"].endswith("From then on the full model was asked again where the small one says “cat”.")
+    (case,) = cases(trip())
+    assert case["asked"] == []
+    assert case["says"].endswith("From then on the full model answered.")
+
+
 def test_rows_of_a_sample_stand_for_all_answers() -> None:
     """Half of the requests are compared, so there were twice as many answers."""
     case = copy.deepcopy(CASE)

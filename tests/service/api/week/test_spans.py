@@ -39,7 +39,23 @@ def test_week_has_a_trip_an_order_and_a_blind_hour() -> None:
 def test_span_without_an_end_goes_on_and_keeps_its_first_reason() -> None:
     """An order about a group that is with the full model already begins no second span."""
     events = numbered(move(1, 10.0, "breach", MINORITY, "safe"), move(2, 20.0, "force-safe", MINORITY, "safe"))
-    assert [astuple(span) for span in full_model_spans(events)] == [(MINORITY, "breach", "judge", 1, 10.0, None)]
+    assert [astuple(span) for span in full_model_spans(events)] == [(MINORITY, "breach", "judge", 1, 10.0, None, ())]
+
+
+def narrowed(number: int, time: float, *classes: int) -> Event:
+    """A breach that narrows the model to these classes."""
+    return move(number, time, "breach", "model", "safe", after={"state": "safe", "asked": list(classes)})
+
+
+def test_span_of_some_classes_ends_where_the_whole_model_moves() -> None:
+    """A further class is in the same span; the return ends it, too."""
+    widened = numbered(narrowed(1, 10.0, 3), narrowed(2, 20.0, 3, 5), move(3, 30.0, "force-safe", "model", "safe"))
+    assert [(span.kind, span.begin, span.end, span.asked) for span in full_model_spans(widened)] == [
+        ("breach", 10.0, 30.0, ("3", "5")),
+        ("force-safe", 30.0, None, ()),
+    ]
+    returned = numbered(narrowed(1, 10.0, 3), move(2, 20.0, "recovered", "model", "normal"))
+    assert [(span.end, span.asked) for span in full_model_spans(returned)] == [(20.0, ("3",))]
 
 
 def test_advisory_harm_is_unprotected_until_it_is_over() -> None:

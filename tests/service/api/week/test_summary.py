@@ -24,6 +24,13 @@ def test_week_in_three_sentences(tmp_path: Path) -> None:
         (week_events()[:1], "No harm was noticed."),
         ([], "Whether harm was done is not known for employment."),
         (
+            [
+                week_events()[0],
+                move(1, TRIPPED, "breach", "model", "safe", monitors=[CASE], after={"state": "safe", "asked": [3]}),
+            ],
+            "Harm was noticed once, and the full model was asked again about such answers from then on.",
+        ),
+        (
             [week_events()[0], move(1, TRIPPED, "breach", MINORITY, "safe", monitors=[CASE], armed=False)],
             "Harm was noticed once, and it goes on for minority (group).",
         ),

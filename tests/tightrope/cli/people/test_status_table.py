@@ -132,3 +132,11 @@ def test_facts_name_the_owner_if_there_is_one() -> None:
     assert model_facts(model).endswith(" · owner team-credit")
     del model["owner"]
     assert "owner" not in model_facts(model)
+
+
+def test_narrowed_model_names_what_is_asked_again() -> None:
+    """Beside the share that the full model answers; a gateway of an earlier release does not say it."""
+    model = overview()["models"][0]
+    assert "asked again" not in model_facts(model)
+    narrow = {**model, "everyone": {**model["everyone"], "asked": ["cat"]}}
+    assert "6.0 % by the full model · full model asked again where the small one says “cat” · " in model_facts(narrow)
