@@ -1,6 +1,6 @@
 """The dashboard *Fleet*: all models at a glance; the first one to open on call."""
 
-from tightrope.dashboards.fleet_tables import BY_MODEL, BY_SCOPE, FIRING, alerts_table, models_table
+from tightrope.dashboards.fleet_tables import ANSWERED_BY, BY_MODEL, BY_SCOPE, FIRING, alerts_table, models_table
 from tightrope.dashboards.grid import dashboard, installation_variables, served_models, variable
 from tightrope.dashboards.panels import (
     CORES,
@@ -26,7 +26,6 @@ from tightrope.dashboards.queries import (
     MODEL,
     RATE_INTERVAL,
     SCRAPED_PROCESSES,
-    answered_by,
     narrowed,
     percentile_95,
     rate_by,
@@ -35,7 +34,7 @@ from tightrope.dashboards.queries import (
 WITHOUT_SIGHT = narrowed(CHOSEN_MODELS, 'monitor="sight", outcome="breach"')
 LATCHED = narrowed(CHOSEN_MODELS, 'state="latched"')
 FAILED = narrowed(CHOSEN_MODELS, 'outcome="server_error"')
-SAFE_SCOPES = f"{answered_by(f'{MODEL}, scope', CHOSEN_MODELS, CHOSEN_MODELS)} == 1"
+SAFE_SCOPES = f"{ANSWERED_BY} == 1"
 BLIND_MODELS = (
     f"max {BY_MODEL} (tightrope_blind{CHOSEN_MODELS}) == 1 or max {BY_MODEL} (tightrope_verdict{WITHOUT_SIGHT}) == 1"
 )

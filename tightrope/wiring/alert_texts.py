@@ -14,7 +14,7 @@ from tightrope.monitors.safemode import Input
 from tightrope.monitors.watched_groups.orders import JUDGE
 from tightrope.service.adapters.ports import Alert
 from tightrope.service.api.overview.event_words import asked_of, event_sentence
-from tightrope.service.api.overview.phrases import EVERYBODY, clock_time, percent, said, scope_title
+from tightrope.service.api.overview.phrases import EVERYBODY, class_phrase, clock_time, percent, scope_title
 from tightrope.service.config.models import ModelSection
 from tightrope.shadow.alerts import ADVISED_ALERT, HELD_ALERT, HELD_SAFE_ALERT, LATCHED_ALERT, SAFE_MODE_ALERT
 
@@ -138,7 +138,7 @@ def alert_texts(alert: Alert, severity: str) -> dict[str, str]:
     event = f"{event_sentence(cause).rstrip('.')}. Since {clock_time(cause.time)}. " if cause else ""
     asked = asked_of(cause) if cause and alert.name == SAFE_MODE_ALERT else ()
     texts = (NARROWED_SUMMARY, NARROWED_ADVICE) if asked else (SUMMARIES[alert.name], ADVICE[alert.name])
-    summary, advice = (text.format(**words, said=said(asked) if asked else "") for text in texts)
+    summary, advice = (text.format(**words, said=class_phrase(asked) if asked else "") for text in texts)
     return {"summary": summary, "description": event + advice}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from tightrope.monitors.intervals import words
 from tightrope.monitors.records import MODEL_SCOPE, Event
 from tightrope.monitors.verdict import Interval, Onset
-from tightrope.service.api.overview.phrases import EVERYBODY, finding, said, scope_title
+from tightrope.service.api.overview.phrases import EVERYBODY, class_phrase, finding, scope_title
 
 TIGHTROPE = "Tightrope"
 MACHINE_ACTORS = {"judge": TIGHTROPE, "gateway": TIGHTROPE}
@@ -160,7 +160,7 @@ def _breach(event: Event, scope: str) -> str:
     if event.detail.get("armed") is False:
         return f"Harm for {scope}, and the fallback only advises: {found}."
     if after.get("asked"):
-        return f"The full model is asked again {said(asked_of(event))}: {found}."
+        return f"The full model is asked again {class_phrase(asked_of(event))}: {found}."
     return f"The full model took over for {scope}: {found}.{stays if after.get('state') == 'latched' else ''}"
 
 

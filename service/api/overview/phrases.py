@@ -163,10 +163,10 @@ def joined(names: Sequence[str], most: int = 3) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def said(classes: Sequence[str]) -> str:
+def class_phrase(classes: Sequence[str]) -> str:
     """The answers of the small model that say one of these classes, in a sentence.
 
-    >>> said(["3"]), said(["3", "5"])
+    >>> class_phrase(["3"]), class_phrase(["3", "5"])
     ('where the small one says “3”', 'where the small one says “3” or “5”')
     """
     return f"where the small one says {' or '.join(joined([f'“{each}”' for each in classes]).rsplit(' and ', 1))}"

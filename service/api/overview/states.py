@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tightrope.monitors.records import MODEL_SCOPE
 from tightrope.service.api.overview.facts import FULL, ModelFacts, ScopeFacts
 from tightrope.service.api.overview.levels import ACT, NOTE, OK, StateWords, names, no_harm, served, well
-from tightrope.service.api.overview.phrases import as_sentence, capitalized, joined, percent, said
+from tightrope.service.api.overview.phrases import as_sentence, capitalized, class_phrase, joined, percent
 
 _NUMBERS = {1: "One", 2: "Two", 3: "Three"}
 _FAILED_AGAIN = "The small model came back and failed again"
@@ -107,9 +107,10 @@ def narrowed_model(model: ModelFacts) -> StateWords | None:
         return None
     moved = f" It also answers {names(model.moved)}." if model.moved else ""
     why = capitalized(scope.finding) if scope.asked and scope.finding else scope.why
+    about = class_phrase(scope.asked) if scope.asked else "about some answers"
     return (
         NOTE,
-        f"The full model of {model.name} is asked again {said(scope.asked) if scope.asked else 'about some answers'}.",
+        f"The full model of {model.name} is asked again {about}.",
         f"{as_sentence(why)} All other answers are the small model's.{moved} {_return([scope])}",
     )
 

@@ -9,7 +9,7 @@ from tightrope.service.adapters.journal.incident_times import incident_at
 from tightrope.service.adapters.ports import AuditTrail
 from tightrope.service.api.overview.documents import HistoryEntry, MoveEntry, Span
 from tightrope.service.api.overview.event_words import QUIET_KINDS, TrailLine, trail_line
-from tightrope.service.api.overview.phrases import said, scope_title
+from tightrope.service.api.overview.phrases import class_phrase, scope_title
 
 MAX_LINES = 2_000
 """Events that are kept, of all models."""
@@ -102,4 +102,4 @@ def _title(scope: str, spans: Sequence[Span]) -> str:
     """The scope in one phrase, with the classes where it was these alone all the time."""
     classes = list(dict.fromkeys(name for span in spans for name in span["asked"]))
     is_narrow = all(span["asked"] for span in spans)
-    return f"{scope_title(scope)}, {said(classes)}" if is_narrow else scope_title(scope)
+    return f"{scope_title(scope)}, {class_phrase(classes)}" if is_narrow else scope_title(scope)

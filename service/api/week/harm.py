@@ -14,7 +14,7 @@ from typing import Any
 from tightrope.monitors.records import MODEL_SCOPE, Event
 from tightrope.monitors.verdict import Interval, Onset
 from tightrope.service.api.overview.event_words import asked_of
-from tightrope.service.api.overview.phrases import capitalized, finding, said
+from tightrope.service.api.overview.phrases import capitalized, class_phrase, finding
 from tightrope.service.api.week.documents import Estimate, HarmCase
 from tightrope.service.api.week.history import is_held_off
 from tightrope.service.api.week.iso_week import Week
@@ -159,7 +159,7 @@ def _noticed(time: float, who: str, seconds: Estimate | None, answers: Estimate 
 
 def _afterwards(until: float | None, why: str, asked: Sequence[str], *, protected: bool) -> str:
     if asked:
-        return f"From then on the full model was asked again {said(asked)}."
+        return f"From then on the full model was asked again {class_phrase(asked)}."
     if protected:
         return "From then on the full model answered."
     if until is None:

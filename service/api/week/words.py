@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
-from tightrope.service.api.overview.phrases import EVERYBODY, duration, said, scope_title
+from tightrope.service.api.overview.phrases import EVERYBODY, class_phrase, duration, scope_title
 
 SECONDS_OF_HOUR = 3600.0
 _MINUTE = 60.0
@@ -58,7 +58,7 @@ def group_words(scope: str, model: str, asked: Sequence[str] = ()) -> str:
     'requests to credit where the small one says “3”'
     """
     if asked:
-        return f"requests to {model} {said(asked)}"
+        return f"requests to {model} {class_phrase(asked)}"
     title = scope_title(scope)
     return f"{EVERYBODY} who asks {model}" if title.lower() == EVERYBODY else title
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from tightrope.cli import console
 from tightrope.cli.people.options import printable, tsv_line
-from tightrope.service.api.overview.phrases import percent, said, short_percent
+from tightrope.service.api.overview.phrases import class_phrase, percent, short_percent
 from tightrope.service.api.overview.scopes import LEADING_MONITOR
 
 LEVEL_STYLES = {"ok": "bold green", "note": "bold blue", "act": "bold red", "blind": "bold magenta"}
@@ -57,7 +57,7 @@ def model_facts(model: Mapping[str, Any]) -> str:
     parts = [f"{model['name']}", f"{'?' if total is None else f'{total:.3g}'} requests/s"]
     parts += [] if share is None else [f"{percent(share)} by the full model"]
     asked = model["everyone"].get("asked")  # a gateway of an earlier release does not say
-    parts += [f"full model asked again {said(asked)}"] if asked else []
+    parts += [f"full model asked again {class_phrase(asked)}"] if asked else []
     parts += ["fallback on" if model["armed"] else "fallback only advises", f"{sight['compared']:,} compared"]
     waiting = [f"{part} silent for {sight[part]['silent_seconds']:.0f} s" for part in ("worker", "judge")
                if not sight[part]["ok"]]  # fmt: skip

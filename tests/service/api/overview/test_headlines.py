@@ -52,12 +52,6 @@ CASES = {
         "The full model of credit is asked again about some answers.",
         "It says a class too often. All other answers are the small model's. Nothing to do: it returns by itself",
     ),
-    "named answers asked again": (
-        replace(MODEL, everyone=ScopeFacts("model", state="safe", finding="9 % of a", why="So", asked=("a", "b"))),
-        "note",
-        "The full model of credit is asked again where the small one says “a” or “b”.",
-        "9 % of a. All other answers are the small model's. Nothing to do now. Whether it returns by itself",
-    ),
     "stuck": (
         replace(MODEL, groups=(replace(QUARTERS, returns=False),)),
         "note",

@@ -24,3 +24,12 @@ def test_reason_of_an_order_ends_before_the_next_sentence() -> None:
     words = states.whole_model(ModelFacts("m", everyone=everyone))
     assert words is not None
     assert words[2].startswith("Ben had the full model answer everybody: incident 7. Callers are served well")
+
+
+def test_narrowed_model_names_the_classes_that_are_asked_again() -> None:
+    """The finding stands in the place of the event, which says the same as the headline."""
+    everyone = ScopeFacts("model", state="safe", finding="9 % of “a”", why="An event", asked=("a", "b"))
+    words = states.narrowed_model(ModelFacts("m", everyone=everyone))
+    assert words is not None
+    assert words[1] == "The full model of m is asked again where the small one says “a” or “b”."
+    assert words[2].startswith("9 % of “a”. All other answers are the small model's. Nothing to do now.")
