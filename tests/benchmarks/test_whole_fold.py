@@ -7,6 +7,8 @@ from benchmarks.whole_fold import CLASSES, PATTERNS, batches, build_plan, count_
 from tightrope.monitors.catalogue import CATALOGUE
 from tightrope.monitors.clear_rows.clear_margin import CLEAR_QUANTILE
 from tightrope.monitors.definitions.definition import Need
+from tightrope.monitors.dependence.units import request_numbers
+from tightrope.monitors.records import Stream
 from tightrope.monitors.watched_groups.plans import with_margin
 
 BUDGET, BATCH = 1e3, 512
@@ -59,3 +61,12 @@ def test_batches_hold_whole_requests() -> None:
     parts = list(batches(draw_rows(rng, plan, pattern), pattern.request, 500))
     assert sum(map(len, parts)) == 4_096
     assert all(len(part) % 32 == 0 for part in parts)
+
+
+def test_rows_of_a_request_are_one_request_as_on_the_wire() -> None:
+    """They share id, time and place in the log, so each request is one step of evidence."""
+    plan, rng = build_plan(BUDGET), np.random.default_rng(0)
+    pattern = PATTERNS["requests of 32 rows, half of them alike"](rng, 4_096)
+    rows = draw_rows(rng, plan, pattern)
+    for stream in (Stream.COMPARISONS, Stream.LABELS):
+        assert request_numbers(rows, stream).tolist() == (np.arange(4_096) // 32).tolist()
