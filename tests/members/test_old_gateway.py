@@ -20,7 +20,7 @@ MOST_ROWS = 16_384
 
 
 def served_by(member: Member, sent: Rows) -> set[str]:
-    """Who answers requests of one row each."""
+    """The models that answer requests of one row each."""
     url = f"http://{member.address}/v2/models/m/infer"
     answers = [httpx.post(url, json=request(row), timeout=10.0).raise_for_status().json() for row in sent]
     return {str(answer["parameters"]["served_by"]) for answer in answers}

@@ -173,7 +173,7 @@ def test_alert_without_owner_or_address_has_neither_label_nor_link(tmp_path: Pat
 
 
 def test_narrowed_model_is_told_by_its_classes() -> None:
-    """The full model does not answer everybody."""
+    """The full model does not answer all requests."""
     narrow = {**BREACH.detail, "after": {"state": "safe", "asked": [3]}, "asked": ["cat"]}
     texts = alert_texts(alert(scope="model", share=1.0, cause=replace(BREACH, detail=narrow)), "page")
     assert texts["summary"] == "m: the full model is asked again where the small one says “cat”"

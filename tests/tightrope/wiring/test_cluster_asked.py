@@ -20,11 +20,11 @@ MOST_ROWS = 16_384
 """Rows after which the model must be narrowed."""
 
 SMALL, AGAIN, FULL = ("compressed", None), ("baseline", True), ("baseline", None)
-"""Who answers, and whether it was asked again."""
+"""The model that answers, and whether it was asked again."""
 
 
 def answers(gateway: ClusterGateway, sent: Rows) -> set[tuple[object, object]]:
-    """Who answers requests of one row each."""
+    """The models that answer requests of one row each."""
     given = [answer.parameters for answer in gateway.ask(sent)]
     return {(each["served_by"], each.get("escalated")) for each in given}
 

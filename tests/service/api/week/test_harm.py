@@ -35,7 +35,7 @@ def test_answers_are_rows_since_the_beginning_times_share_and_rate() -> None:
 
 
 def test_harm_of_some_classes_is_held_off_by_asking_again() -> None:
-    """The full model does not answer everybody from then on."""
+    """The full model does not answer all requests from then on."""
     narrow = {"after": {"state": "safe", "asked": [3]}, "asked": ["cat"]}
     (case,) = cases(move(1, TRIPPED, "breach", "model", "safe", monitors=[CASE], **narrow))
     assert (case["protected"], case["asked"]) == (True, ["cat"])
