@@ -51,7 +51,7 @@ class RecordSection(Section):
 
     keep: Literal["incidents", "all"] = "incidents"
     """The inputs that are written. incidents: those of an incident, with the ones that led to it, which are in memory
-    until then (16 MB); all: every one, so that `tightrope whatif` knows quiet times as well; 200 to 300 bytes a row.
+    until then (16 MB); all: every one, so that `tightrope whatif` knows quiet times as well; 100 to 300 bytes a row.
     """
     keep_days: Annotated[float, Field(gt=0)] = 90.0
     """Days for which an incident is kept after it closed."""

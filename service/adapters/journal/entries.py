@@ -4,11 +4,16 @@ The first entry is the `begin`: a state and the plan that it is judged by. Each 
 the digest of the state at that place. What a crash cut short is left out.
 """
 
+import os
 import struct
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from io import FileIO
 from typing import Any
+from zlib import crc32
+
+from crc32c import crc32c
+from numpy.typing import NDArray
 
 from tightrope.monitors.decide import Cause
 from tightrope.monitors.folding.inputs import (
@@ -25,17 +30,23 @@ from tightrope.monitors.folding.inputs import (
     UnreadableState,
 )
 from tightrope.monitors.plan import Plan, State
-from tightrope.monitors.records import Hashes, Stream
-from tightrope.service.adapters.journal.redaction import number_name
+from tightrope.monitors.records import Comparisons, Stream
+from tightrope.service.adapters.journal.row_columns import IdColumn, id_names, row_columns, rows_of_columns
 from tightrope.service.adapters.wire import record_codec
-from tightrope.service.adapters.wire.envelope import WireError, array, build, mapping, pack, unpack
+from tightrope.service.adapters.wire.envelope import WireError, build, mapping, pack, unpack
 
 ENTRY_SCHEMA = "tightrope.journal-entry"
 
 BEGIN, INPUT, STATE = "begin", "input", "state"
 """The kinds of entries."""
 
-HEAD = struct.Struct(">II")
+HEAD, CASTAGNOLI = struct.Struct(">II"), 1 << 31
+"""The length of an entry and its checksum: with this bit in the length a CRC-32C, else a CRC-32, as an earlier version
+wrote it.
+"""
+
+NO_BYTES, BYTES_HEAD, BYTES_CODE = b"\xc4\x00", struct.Struct(">BI"), 0xC6
+"""In msgpack: no bytes, and the head of bytes with a length of four bytes."""
 
 Position = tuple[int, int, int]
 """How far a state is: rows received, epoch of its modes, labels counted."""
@@ -64,14 +75,14 @@ class SegmentBegin:
 @dataclass(frozen=True, slots=True)
 class RecordedInput:
     """An input, and the position after it; ``plan`` is the key of the plan of a `NewPlan`, which has none itself.
-    ``ids`` (n,) are numbers that stand for the ids of compared rows, which have none then; ``erased`` has the name that
-    stands for the request of each row whose id was erased.
+    ``ids`` stand for the ids of compared rows, which have none then: numbers (n,), or digests (n, 16); ``erased`` has
+    the name that stands for the request of each row whose id was erased.
     """
 
     item: FoldInput
     position: Position
     plan: str = ""
-    ids: Hashes | None = None
+    ids: IdColumn | None = None
     erased: tuple[str, ...] = ()
 
 
@@ -92,15 +103,41 @@ def position_of(state: State) -> Position:
 
 def encode_entry(entry: Entry) -> bytes:
     """An entry as it stands in a file."""
-    body = pack(ENTRY_SCHEMA, _body(entry))
-    return HEAD.pack(len(body), zlib.crc32(body)) + body
+    return b"".join(entry_parts(entry))
 
 
-def _body(entry: Entry) -> dict[str, object]:
+def entry_parts(entry: Entry) -> list[bytes | memoryview]:
+    """An entry in pieces that stand behind each other: rows in arrays of their own, which are copied by none."""
+    arrays: list[NDArray[Any]] = []
+    body = pack(ENTRY_SCHEMA, _body(entry, arrays))
+    data = [each.data for each in arrays if each.nbytes]
+    if arrays:  # their bytes are the last value of the body
+        body = body[: -len(NO_BYTES)] + BYTES_HEAD.pack(BYTES_CODE, sum(each.nbytes for each in data))
+    size, checksum = len(body), crc32c(body)
+    for each in data:
+        size, checksum = size + each.nbytes, crc32c(each, checksum)
+    return [HEAD.pack(size | CASTAGNOLI, checksum) + body, *data]
+
+
+def append_entry(file: FileIO, entry: Entry) -> int:
+    """Write an entry to the end of a file, in one call of the system; returns its bytes.
+
+    Raises:
+        OSError: when the disk refuses it, or takes a part.
+    """
+    parts = entry_parts(entry)
+    size = sum(memoryview(part).nbytes for part in parts)
+    if os.writev(file.fileno(), parts) != size:
+        raise OSError("the disk took a part of an entry")
+    return size
+
+
+def _body(entry: Entry, arrays: list[NDArray[Any]]) -> dict[str, object]:
+    """The body of an entry; the bytes of the ``arrays`` that are added come after it, as its last value."""
     if isinstance(entry, RecordedInput):
-        name, content = _encoded_input(entry.item)
+        name, content = _encoded_input(entry, arrays)
         body = {"kind": INPUT, "input": name, "content": content, "position": entry.position, "plan": entry.plan}
-        own = {"ids": entry.ids, "erased": entry.erased or None}
+        own = {"erased": entry.erased or None, "data": b"" if arrays else None}
         return {**body, **{key: value for key, value in own.items() if value is not None}}
     fields = {key: value for key, value in asdict(entry).items() if key != "erased" or value}
     return {"kind": BEGIN if isinstance(entry, SegmentBegin) else STATE, **fields}
@@ -120,8 +157,9 @@ def raw_entries(data: bytes) -> Iterator[bytes]:
     start, view = 0, memoryview(data)
     while start + HEAD.size <= len(data):
         size, checksum = HEAD.unpack_from(data, start)
-        end = start + HEAD.size + size
-        if len(data) < end or zlib.crc32(view[start + HEAD.size : end]) != checksum:
+        compute = crc32c if size & CASTAGNOLI else crc32
+        end = start + HEAD.size + (size & ~CASTAGNOLI)
+        if len(data) < end or compute(view[start + HEAD.size : end]) != checksum:
             return
         yield data[start:end]
         start = end
@@ -143,24 +181,36 @@ def read_entry(data: bytes) -> Entry:
         if kind == BEGIN:
             known = {name: body[name] for name in SegmentBegin.__dataclass_fields__ if name in body}
             return SegmentBegin(**{**known, "position": position, "erased": erased})
-        item = _DECODERS[body["input"]](body["content"])
-        if "ids" in body and isinstance(item, ComparedRows):
-            item = _with_ids(item, array(body["ids"], "ids", "<u8").tolist())
+        content = {**body["content"], "data": body["data"]} if "data" in body else body["content"]
+        item = _DECODERS[body["input"]](content)
+        if "ids" in body and isinstance(item, ComparedRows):  # an earlier version wrote them beside the rows
+            item = _with_ids(item, id_names(body["ids"]))
         return RecordedInput(item, position, str(body["plan"]), erased=erased)
     except (KeyError, TypeError, ValueError) as error:
         raise WireError(f"journal entry: not one of this version: {error}") from error
 
 
-def _with_ids(item: ComparedRows, numbers: Sequence[int]) -> ComparedRows:
-    if len(numbers) != len(item.rows):
-        raise WireError(f"ids: {len(numbers)} for {len(item.rows)} rows")
-    return replace(item, rows=replace(item.rows, request_id=tuple(map(number_name, numbers))))
+def _compared_rows(content: Mapping[str, Any]) -> Comparisons:
+    """Compared rows; an earlier version wrote them as the bytes of a record."""
+    if "columns" in content:
+        return rows_of_columns(content["columns"], content["data"])
+    return record_codec.decode_comparisons(content["rows"])
 
 
-def _encoded_input(item: FoldInput) -> tuple[str, object]:  # noqa: C901, PLR0911 - a case for each input
-    match item:
+def _with_ids(item: ComparedRows, names: Sequence[str]) -> ComparedRows:
+    if len(names) != len(item.rows):
+        raise WireError(f"ids: {len(names)} for {len(item.rows)} rows")
+    return replace(item, rows=replace(item.rows, request_id=tuple(names)))
+
+
+def _encoded_input(  # noqa: C901, PLR0911 - a case for each input
+    entry: RecordedInput, arrays: list[NDArray[Any]]
+) -> tuple[str, object]:
+    match entry.item:
         case ComparedRows(rows, time):
-            return "compared-rows", {"rows": record_codec.encode_comparisons(rows), "time": time}
+            columns, more = row_columns(rows, entry.ids)
+            arrays += more
+            return "compared-rows", {"columns": columns, "time": time}
         case LabelledRows(rows):
             return "labelled-rows", record_codec.encode_comparisons(rows)
         case LabelCounts(more):
@@ -189,7 +239,7 @@ NO_PLAN = Plan("", "", "", ("model",), rates=(), rules=())  # type: ignore[arg-t
 """The plan of a `NewPlan` as it is read: the key of its entry names the plan."""
 
 _DECODERS: Mapping[str, Callable[[Any], FoldInput]] = {
-    "compared-rows": lambda c: ComparedRows(record_codec.decode_comparisons(c["rows"]), float(c["time"])),
+    "compared-rows": lambda c: ComparedRows(_compared_rows(c), float(c["time"])),
     "labelled-rows": lambda c: LabelledRows(record_codec.decode_comparisons(c)),
     "label-counts": LabelCounts,
     "kept-requests": lambda c: KeptRequests(record_codec.decode_traffic(c)),

@@ -25,6 +25,7 @@ from tightrope.service.adapters.journal.entries import (
     raw_entries,
     read_entry,
 )
+from tightrope.service.adapters.journal.id_digests import stored_forms
 from tightrope.service.adapters.journal.incident import INCIDENTS_FOLDER, write_incident
 from tightrope.service.adapters.journal.record import BEFORE_ALL, is_covered, last_position
 from tightrope.service.adapters.journal.segments import covers, segment_paths, stored_incidents
@@ -65,7 +66,7 @@ class ErasedRows:
 
 
 def erase_from_record(folder: Path, names: Sequence[str], placeholder: str, note: str) -> Counter[str]:
-    """Erase the request with these ``names``, its id and the digest of it, from the records of all models in a folder.
+    """Erase the request with these ``names``, its id and the digests of it, from the records of all models in a folder.
     The ``note`` is the reason for which incidents with its rows are not complete any more. Returns the number of rows
     by model. A segment that cannot be read stays, and a warning tells it.
 
@@ -83,7 +84,7 @@ class _Erasure:
     """Erases one request from records."""
 
     def __init__(self, names: Sequence[str], placeholder: str, note: str) -> None:
-        self._forms = [name.encode(errors="surrogateescape") for name in names]
+        self._forms = set[bytes]().union(*map(stored_forms, names))
         self._names, self._placeholder, self._note = frozenset(names), placeholder, note
 
     def erase_from_model(self, folder: Path) -> int:

@@ -13,7 +13,7 @@ from tightrope.service.adapters.journal.entries import (
     RecordedInput,
     RecordedState,
     SegmentBegin,
-    encode_entry,
+    append_entry,
     position_of,
 )
 from tightrope.service.adapters.journal.incident import (
@@ -63,6 +63,7 @@ class ModelJournal:
         self._file: FileIO | None = None
         self._segment: SegmentFile | None = None
         self._last: State | None = None
+        self._known: tuple[State, PlanRedaction, bytes] | None = None
         self._lead, self._first = Lead(recording.lead), 0
         self._plan_keys: dict[int, tuple[Plan, str]] = {}
         last = self.files.segments.get(max(self.files.segments, default=0))
@@ -87,6 +88,7 @@ class ModelJournal:
     def _keep_in_memory(self, plan: Plan, before: State, step: FoldStep) -> None:
         if self._file is not None:
             self.end(None)  # of the incident before
+            self._known = None
         contents = self._redacted(plan)
         if contents.breaks(before, step):
             self._lead.clear()
@@ -147,7 +149,7 @@ class ModelJournal:
         rows = dict(zip(state.scopes, state.compared.tolist(), strict=True))
         key, time = self._plan_key(plan), self._recording.clock()
         self._contents = contents = self._redacted(plan)
-        encoded, own = encode_state(contents.state(state)), self._recording
+        encoded, own = self._encoded(state), self._recording
         left_out = self._redaction.document()
         begin = SegmentBegin(encoded, key, time, position, rows, own.versions, own.host, contents.has_columns, left_out)
         path = segment_path(self._folder, self.files.next_number)
@@ -163,22 +165,26 @@ class ModelJournal:
         assert self._contents is not None  # noqa: S101 - as the file was
         key = self._plan_key(step.item.plan) if isinstance(step.item, NewPlan) else ""
         self._position = step.position
-        ids = self._contents.id_numbers(step.item)
+        ids = self._contents.id_column(step.item)
         self._put(self._file, RecordedInput(self._contents.item(step.item), step.position, key, ids))
         if step.digested is not None:
             self._put(self._file, RecordedState(self._digest(step.digested)))
 
     def _put(self, file: FileIO, entry: Entry) -> None:
         assert self._segment is not None  # noqa: S101 - it is the file's
-        data = encode_entry(entry)
-        if file.write(data) != len(data):
-            raise OSError("the disk took a part of an entry")
-        self._segment.size += len(data)
+        self._segment.size += append_entry(file, entry)
         self._segment.position = self._position or self._segment.position
 
     def _digest(self, state: State) -> str:
+        return sha256(self._encoded(state)).hexdigest()
+
+    def _encoded(self, state: State) -> bytes:
+        """A state as it is recorded. The last one of a segment is mostly the first one of the next."""
         assert self._contents is not None  # noqa: S101 - a segment was begun
-        return sha256(encode_state(self._contents.state(state))).hexdigest()
+        known = self._known
+        if known is None or known[0] is not state or known[1] is not self._contents:
+            self._known = known = state, self._contents, encode_state(self._contents.state(state))
+        return known[2]
 
     def _redacted(self, plan: Plan) -> PlanRedaction:
         """The contents of the record while a plan judges."""

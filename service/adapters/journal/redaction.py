@@ -14,21 +14,27 @@ from hashlib import blake2b
 from typing import Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tightrope.monitors.folding.inputs import ComparedRows, FoldInput, FoldStep, LabelledRows
 from tightrope.monitors.hunter.search import Search
 from tightrope.monitors.intake.repeats import RepeatMemory
 from tightrope.monitors.plan import Plan, State
-from tightrope.monitors.records import Comparisons, Hashes, Stream, unknown_column
+from tightrope.monitors.records import Comparisons, Hashes, Stream, Texts, unknown_column
 from tightrope.service.adapters.journal.column_redaction import DROP_ALL, ColumnRedaction, ColumnWay
+from tightrope.service.adapters.journal.id_digests import (
+    ID_BYTES,
+    DigestForm,
+    available_form,
+    digest_names,
+    id_digests,
+)
+from tightrope.service.adapters.journal.row_columns import IdColumn, number_name
 
 IdWay: TypeAlias = Literal["hash", "keep", "drop"]
 """hash: digests under a key that the state folder keeps; drop: numbers that nothing outside of the process can be
 compared with; keep: the ids themselves.
 """
-
-ID_BYTES = 16
-"""Bytes of the digest of an id."""
 
 _PROCESS_KEY = secrets.token_bytes(ID_BYTES)
 """The key of ids that are dropped, where Python's own hashes have none: it ends with the process."""
@@ -55,10 +61,12 @@ class Redaction:
     key: bytes = field(repr=False)
     columns: Mapping[str, ColumnWay] = field(default_factory=lambda: DROP_ALL)
     ids: IdWay = "hash"
+    digests: DigestForm = field(default_factory=available_form)
 
     def document(self) -> dict[str, object]:
-        """The ways, in JSON types."""
-        return {"ids": self.ids, "columns": dict(self.columns)}
+        """The ways, in JSON types, and the form of the digests of ids if there are any."""
+        ways: dict[str, object] = {"ids": self.ids, "columns": dict(self.columns)}
+        return {**ways, "digests": self.digests} if self.ids == "hash" else ways
 
     def of(self, plan: Plan) -> "PlanRedaction":
         """The contents of a record while this plan judges."""
@@ -93,20 +101,21 @@ class PlanRedaction:
         return item
 
     def item(self, item: FoldInput) -> FoldInput:
-        """An input as it is recorded; one with the numbers of `id_numbers` has no ids."""
+        """An input as it is recorded; compared rows whose ids have an `id_column` have none of their own."""
         if isinstance(item, ComparedRows):
             rows = self.columns.rows(item.rows)
-            nameless = self.settings.ids == "drop"
-            return replace(item, rows=_nameless(rows) if nameless else self._rows(rows))
+            ids = rows.request_id if self.settings.ids == "keep" else ("",) * len(rows)
+            return replace(item, rows=replace(rows, request_id=ids, trace_id=_no_traces(len(rows))))
         if isinstance(item, LabelledRows):
             return LabelledRows(self._rows(self.columns.rows(item.rows), numbered=True))
         return item
 
-    def id_numbers(self, item: FoldInput) -> Hashes | None:
-        """The numbers that stand for the ids of compared rows, (n,), where ids are dropped."""
-        if self.settings.ids != "drop" or not isinstance(item, ComparedRows):
+    def id_column(self, item: FoldInput) -> IdColumn | None:
+        """The column that stands for the ids of compared rows, where these are not kept."""
+        if self.settings.ids == "keep" or not isinstance(item, ComparedRows):
             return None
-        return dropped_ids(item.rows.request_id)
+        ids = item.rows.request_id
+        return dropped_ids(ids) if self.settings.ids == "drop" else self._digests(ids)
 
     def breaks(self, before: State, step: FoldStep) -> bool:
         """Whether a step cannot be repeated from what is recorded: a found group became a scope, or no longer is one,
@@ -119,24 +128,18 @@ class PlanRedaction:
         """Rows without ids and trace ids; those that were ``numbered`` end with the number of the row."""
         names = self._names()
         ids = tuple(_numbered(rows.request_id, names) if numbered else names(rows.request_id))
-        return replace(rows, request_id=ids, trace_id=unknown_column("trace_id", len(rows)))
+        return replace(rows, request_id=ids, trace_id=_no_traces(len(rows)))
 
     def _names(self) -> Callable[[tuple[str, ...]], Iterator[str]]:
         if self.settings.ids == "keep":
             return iter
-        return self._digests if self.settings.ids == "hash" else _dropped
+        return self._hashed if self.settings.ids == "hash" else _dropped
 
-    def _digests(self, ids: tuple[str, ...]) -> Iterator[str]:
-        fresh = blake2b(key=self.settings.key, digest_size=ID_BYTES).copy
-        for name in ids:
-            hashed = fresh()
-            hashed.update(name.encode())
-            yield hashed.hexdigest()
+    def _hashed(self, ids: tuple[str, ...]) -> Iterator[str]:
+        return iter(digest_names(self._digests(ids)))
 
-
-def id_digest(key: bytes, name: str) -> str:
-    """The digest that stands for an id under this key, hexadecimal."""
-    return blake2b(name.encode(), key=key, digest_size=ID_BYTES).hexdigest()
+    def _digests(self, ids: tuple[str, ...]) -> NDArray[np.uint8]:
+        return id_digests(self.settings.key, ids, self.settings.digests)
 
 
 def dropped_ids(ids: tuple[str, ...]) -> Hashes:
@@ -149,21 +152,13 @@ def dropped_ids(ids: tuple[str, ...]) -> Hashes:
     return np.frombuffer(b"".join(digests), np.uint64)
 
 
-def number_name(number: int) -> str:
-    """The text that stands for an id that was dropped.
-
-    >>> number_name(255)
-    '00000000000000ff'
-    """
-    return f"{number:016x}"
+def _no_traces(n: int) -> Texts:
+    """The column of trace ids (n,) without any, which takes the room of one."""
+    return np.broadcast_to(unknown_column("trace_id", 1), n)
 
 
 def _dropped(ids: tuple[str, ...]) -> Iterator[str]:
     return map(number_name, dropped_ids(ids).tolist())
-
-
-def _nameless(rows: Comparisons) -> Comparisons:
-    return replace(rows, request_id=("",) * len(rows), trace_id=unknown_column("trace_id", len(rows)))
 
 
 def _numbered(ids: tuple[str, ...], names: Callable[[tuple[str, ...]], Iterator[str]]) -> Iterator[str]:

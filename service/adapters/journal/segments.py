@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 JOURNAL_SUFFIX, PLANS_FOLDER = ".journal", "plans"
 
-MOST_SEGMENT_BYTES, MOST_SEGMENT_SECONDS = 8 << 20, 600.0
+MOST_SEGMENT_BYTES, MOST_SEGMENT_SECONDS = 16 << 20, 600.0
 """A segment ends after this many bytes, or seconds."""
 
 LEAD_ROWS, MOST_LEAD_BYTES = 2_048, 64 << 20

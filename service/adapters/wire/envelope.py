@@ -66,12 +66,19 @@ class _Head(msgspec.Struct):
     body: msgspec.Raw
 
 
+def little_endian(value: NDArray[Any]) -> NDArray[Any]:
+    """An array as its bytes stand in a record; most are so already, and are not copied."""
+    if value.dtype.str in DTYPES and value.flags.c_contiguous:
+        return value
+    return np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
+
+
 def _to_plain(value: object) -> object:
     """Convert types that msgpack lacks: arrays and numpy scalars."""
     if isinstance(value, np.ndarray):
         if value.dtype == object:
             return {"dtype": STRING_DTYPE, "shape": value.shape, "data": value.ravel().tolist()}
-        little = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
+        little = little_endian(value)
         return {"dtype": little.dtype.str, "shape": value.shape, "data": little.data}
     if isinstance(value, np.generic):
         return value.item()

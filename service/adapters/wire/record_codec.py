@@ -1,7 +1,7 @@
 """Records as bytes: msgpack maps in an `envelope`, with the field names of the record as keys."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -115,7 +115,7 @@ def encode_comparisons(rows: Comparisons) -> bytes:
 
 def decode_comparisons(data: bytes) -> Comparisons:
     """One batch of comparisons. All columns must have the same length."""
-    return _comparisons(unpack(data, COMPARISONS_SCHEMA))
+    return read_comparisons(unpack(data, COMPARISONS_SCHEMA))
 
 
 def encode_event(event: Event, chain: Mapping[str, object] | None = None) -> bytes:
@@ -184,7 +184,7 @@ def decode_state(data: bytes) -> State:
                 "scopes": names(body["scopes"], "scopes"),
                 "monitors": names(body["monitors"], "monitors"),
                 "seen": {Stream(name): rows for name, rows in body["seen"].items()},
-                "pending": {Stream(name): _comparisons(rows) for name, rows in body["pending"].items()},
+                "pending": {Stream(name): read_comparisons(rows) for name, rows in body["pending"].items()},
                 "modes": tuple(map(read_mode, body["modes"])),
                 "retained": read_retained(body.get("retained", {})),
                 "estimates": read_estimates(body.get("estimates", {})),
@@ -264,12 +264,17 @@ _COMPARISON_DTYPES = (
 _SIDES = {name: 2 if name in MATRICES else 1 for name in ROW_ARRAYS}
 
 
-def _comparisons(body: object) -> Comparisons:
+def read_comparisons(body: object, short: Collection[str] = ADDED_ARRAYS) -> Comparisons:
+    """A batch of comparisons from its fields; the columns in ``short`` may have one entry for all rows.
+
+    Raises:
+        WireError: when a field does not fit.
+    """
     values = mapping(body, "comparisons")
     given = (name for name in ROW_ARRAYS if name in values or name not in ADDED_ARRAYS)
     columns = {name: array(values.get(name), name, _COMPARISON_DTYPES.get(name, "<f8")) for name in given}
     ids, scopes = names(values.get("request_id"), "request_id"), names(values.get("scopes"), "scopes")
-    columns = extended(columns, ADDED_ARRAYS, len(ids))
+    columns = extended(columns, short, len(ids))
     rows = len(ids)
     wrong = [name for name, column in columns.items() if column.ndim != _SIDES[name] or len(column) != rows]
     if wrong or columns["member"].shape[1] != len(scopes):

@@ -12,8 +12,15 @@ from pathlib import Path
 from tightrope.offline.audit.erasure_event import record_erasure
 from tightrope.service.adapters.archive.row_erasure import erase_kept_rows, files_without_identity
 from tightrope.service.adapters.journal.erasure import erase_from_record
+from tightrope.service.adapters.journal.id_digests import (
+    CMAC_FORM,
+    DIGEST_FORMS,
+    available_form,
+    id_digest,
+    stored_forms,
+)
 from tightrope.service.adapters.journal.recorder import IDS_FILE, IDS_SECRET_BYTES, JOURNAL_FOLDER
-from tightrope.service.adapters.journal.redaction import id_digest
+from tightrope.service.adapters.journal.segments import JOURNAL_SUFFIX
 from tightrope.service.adapters.secret_file import kept_secret
 from tightrope.service.adapters.sqlite.erasure import erase_from_alerts, renamed, renaming
 from tightrope.service.adapters.sqlite.review_table import ReviewTable
@@ -102,9 +109,20 @@ def _erase(settings: Settings, request_id: str, placeholder: str, now: datetime,
 
 
 def _recorded_names(folder: Path, request_id: str) -> Iterator[str]:
-    """The digest that stands for the id in the record of incidents, where `ids: hash` has written any."""
-    if (folder / IDS_FILE).exists():
-        yield id_digest(kept_secret(folder / IDS_FILE, IDS_SECRET_BYTES), request_id)
+    """The digests that stand for the id in the record of incidents, where `ids: hash` has written any.
+
+    Raises:
+        ConfigError: when a segment has digests that cannot be made here.
+    """
+    if not (folder / IDS_FILE).exists():
+        return
+    key, own = kept_secret(folder / IDS_FILE, IDS_SECRET_BYTES), available_form()
+    if own != CMAC_FORM:
+        for path in (folder / JOURNAL_FOLDER).rglob(f"*{JOURNAL_SUFFIX}"):
+            if CMAC_FORM.encode() in path.read_bytes():
+                wanted = "to find the id needs more: pip install 'tightrope[signed]'"
+                raise ConfigError([f"{path}: has digests of ids by AES-CMAC; {wanted}"])
+    yield from (id_digest(key, request_id, form) for form in DIGEST_FORMS if own in {CMAC_FORM, form})
 
 
 def _erase_from_databases(settings: Settings, request_id: str, placeholder: str) -> Counter[str]:
@@ -140,8 +158,8 @@ def _rewrite_lines(path: Path, request_id: str, placeholder: str) -> None:
 
 
 def _files_with(folder: Path, names: Sequence[str]) -> Iterator[Path]:
-    """The files that still have the bytes of the id or its digest, as those that were moved aside."""
-    forms = {form for name in names for form in _forms(name)}
+    """The files that still have the bytes of the id or of a digest of it, as those that were moved aside."""
+    forms = {form for name in names for form in _forms(name)} | set[bytes]().union(*map(stored_forms, names[1:]))
     if len(names[0]) < LEAST_SCANNED:
         yield from (path for path in folder.glob(f"*{UNREADABLE_MARK}*"))
         forms -= _forms(names[0])

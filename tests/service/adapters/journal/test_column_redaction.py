@@ -95,7 +95,7 @@ def test_each_way_leaves_what_it_says() -> None:
 
 def test_folding_bins_gives_the_recorded_state() -> None:
     """The search, too, is repeated to the byte, while its slices by the answer are still learned."""
-    redaction, rng = Redaction(KEY, {"*": "bin"}).of(PLAN), np.random.default_rng(3)
+    redaction, rng = Redaction(KEY, {"*": "bin"}, "keep").of(PLAN), np.random.default_rng(3)
     state = replace(initial_state(PLAN), search=Search.fresh(SEARCH))
     shadow = redaction.state(state)
     for begin in range(0, 400, 100):

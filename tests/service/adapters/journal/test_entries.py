@@ -1,3 +1,9 @@
+import struct
+import zlib
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,10 +31,11 @@ from tightrope.service.adapters.journal.entries import (
     RecordedState,
     SegmentBegin,
     encode_entry,
+    entry_parts,
     position_of,
     read_entries,
 )
-from tightrope.service.adapters.wire.envelope import WireError, pack
+from tightrope.service.adapters.wire.envelope import WireError, pack, unpack
 from tightrope.service.adapters.wire.record_codec import encode_comparisons
 
 ROWS = make_comparisons(3)
@@ -74,12 +81,37 @@ def test_what_is_cut_short_or_damaged_is_left_out(data: st.DataObject) -> None:
 
 def test_a_whole_entry_of_another_kind_is_an_error() -> None:
     """Another version's entry is no damage, and is not passed over."""
-    import struct
-    import zlib
-
     body = pack("tightrope.journal-entry", {"kind": "input", "input": "later", "position": [1, 2, 3]})
     with pytest.raises(WireError, match="journal entry"):
-        list(read_entries(struct.pack(">II", len(body), zlib.crc32(body)) + body))
+        list(read_entries(framed(body)))
+
+
+def framed(body: bytes) -> bytes:
+    """An entry as the version before framed it."""
+    return struct.pack(">II", len(body), zlib.crc32(body)) + body
+
+
+@pytest.mark.parametrize("ids", [None, np.arange(3, dtype=np.uint64)])
+def test_entry_of_the_version_before_is_read(ids: Any) -> None:  # noqa: ANN401 - numbers, or none
+    """Rows as the bytes of a record with a CRC-32, and the numbers of dropped ids beside them."""
+    content = {"rows": encode_comparisons(ROWS), "time": 7.0}
+    body = {"kind": "input", "input": "compared-rows", "content": content, "position": [1, 2, 3], "plan": ""}
+    data = framed(pack("tightrope.journal-entry", body if ids is None else {**body, "ids": ids}))
+    entries = [*read_entries(data + encode_entry(RecordedState("ab")))]
+    assert isinstance(entries[0], RecordedInput)
+    assert isinstance(entries[0].item, ComparedRows)
+    names = ROWS.request_id if ids is None else tuple(f"{number:016x}" for number in range(3))
+    assert encode_comparisons(entries[0].item.rows) == encode_comparisons(replace(ROWS, request_id=names))
+    assert (entries[0].position, entries[1]) == ((1, 2, 3), RecordedState("ab"))
+
+
+def test_bytes_of_columns_are_copied_once_only() -> None:
+    """The pieces of an entry are the arrays themselves, and read as a body of msgpack together."""
+    head, *arrays = entry_parts(RecordedInput(ComparedRows(ROWS, 7.0), (1, 2, 3)))
+    assert any(np.shares_memory(np.asarray(each), ROWS.offset) for each in arrays)
+    whole = b"".join([head, *arrays])
+    assert len(whole) == 8 + (int.from_bytes(whole[:4]) & 0x7FFFFFFF)
+    assert unpack(whole[8:], "tightrope.journal-entry")
 
 
 def test_the_position_of_a_state_starts_at_zero() -> None:

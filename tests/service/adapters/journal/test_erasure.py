@@ -27,8 +27,9 @@ from tightrope.service.adapters.journal.entries import (
     read_entries,
 )
 from tightrope.service.adapters.journal.erasure import erase_from_record
+from tightrope.service.adapters.journal.id_digests import DIGEST_FORMS, DigestForm, id_digest, stored_forms
 from tightrope.service.adapters.journal.incident import INCIDENTS_FOLDER
-from tightrope.service.adapters.journal.redaction import IdWay, Redaction, id_digest
+from tightrope.service.adapters.journal.redaction import IdWay, Redaction
 from tightrope.service.adapters.journal.segments import segment_path
 from tightrope.service.adapters.wire.record_codec import decode_state, encode_state
 
@@ -97,11 +98,11 @@ def test_id_leaves_every_place_and_other_ids_stay(
         assert np.array_equal(rows.caller == 0, own)
 
 
-@pytest.mark.parametrize("way", ["keep", "hash"])
-def test_replay_of_an_incident_that_lost_rows_says_so(tmp_path: Path, way: IdWay) -> None:
+@pytest.mark.parametrize(("way", "form"), [("keep", "aes-cmac"), ("hash", "aes-cmac"), ("hash", "blake2b")])
+def test_replay_of_an_incident_that_lost_rows_says_so(tmp_path: Path, way: IdWay, form: DigestForm) -> None:
     """The number of rows is told, the incident is not complete, and its moves come again: ids are compared only."""
     judged = RecordedJudge(tmp_path)
-    judged.redaction = Redaction(KEY, KEEP_ALL, way)
+    judged.redaction = Redaction(KEY, KEEP_ALL, way, form)
     judged.start()
     judged.judge_harm(slice(0, 20))
     judged.stop()
@@ -110,14 +111,15 @@ def test_replay_of_an_incident_that_lost_rows_says_so(tmp_path: Path, way: IdWay
     item = next(entry.item for entry in record.entries()[0] if isinstance(entry, RecordedInput))
     assert isinstance(item, ComparedRows)
     recorded = item.rows.request_id[0]
-    names = ["0-0", id_digest(KEY, "0-0")]
-    assert recorded in names
-    assert recorded.encode() in record.segments[0]
+    names = ["0-0", *(id_digest(KEY, "0-0", form) for form in DIGEST_FORMS)]
+    assert recorded == (names[0] if way == "keep" else id_digest(KEY, "0-0", form))
+    forms = set[bytes]().union(*map(stored_forms, names[1:])) if way == "hash" else {b"0-0"}
+    assert any(each in record.segments[0] for each in forms)
     assert erase_from_record(judged.folder, names, GONE, NOTE) == {"m": 1}
     (incident,) = all_incidents(judged.settings())
     assert incident.missing == (NOTE,)
     record = record_of_incident(judged.settings(), incident.id)
-    assert not any(name.encode() in path.read_bytes() for name in names[1:] for path in tmp_path.rglob("*.j*"))
+    assert not any(each in path.read_bytes() for each in forms - {b"0-0"} for path in tmp_path.rglob("*.j*"))
     result = replay(record)
     assert (result.erased, result.missed_moves(incident)) == (1, [])
     assert erase_from_record(judged.folder, names, "erased-2", NOTE) == {}

@@ -28,8 +28,8 @@ from tightrope.offline.audit.erasure import erase
 from tightrope.offline.audit.verification import stored_chain, verify
 from tightrope.offline.incidents.record_files import all_incidents, record_of_incident
 from tightrope.offline.incidents.replay import replay
+from tightrope.service.adapters.journal.id_digests import DIGEST_FORMS, id_digest, stored_forms
 from tightrope.service.adapters.journal.recorder import IDS_FILE, JOURNAL_FOLDER
-from tightrope.service.adapters.journal.redaction import id_digest
 from tightrope.service.adapters.secret_file import kept_secret
 from tightrope.service.adapters.sqlite.review_table import GivenOpinion, ReviewTable
 from tightrope.service.adapters.state_use.holders import held_state
@@ -59,7 +59,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
         running.sent += ROWS
         running.send(traffic(5, harm=False))
         assert running.states()["group=minority"] == "safe"
-        eventually(lambda: all_incidents(load(path, {})))  # the recorder writes in its own time
+        eventually(lambda: is_recorded(load(path, {}), ID))  # the recorder writes in its own time, after the store
         shutil.copytree(folder / "state", folder / "copy")
     shutil.rmtree(folder / "state")
     (folder / "copy").rename(folder / "state")
@@ -83,8 +83,19 @@ def contents(folder: Path) -> Iterator[bytes]:
 
 
 def has(folder: Path, text: str) -> bool:
-    """Whether a text is anywhere."""
-    return any(text.encode() in content for content in contents(folder))
+    """Whether a text, or the digest that it is of, is anywhere."""
+    return any(form in content for content in contents(folder) for form in stored_forms(text))
+
+
+def recorded_names(settings: Settings, name: str) -> list[str]:
+    """An id, and the digests of it."""
+    key = kept_secret(settings.state / IDS_FILE, 32)
+    return [name, *(id_digest(key, name, form) for form in DIGEST_FORMS)]
+
+
+def is_recorded(settings: Settings, name: str) -> bool:
+    """Whether the record of incidents has a row of this id."""
+    return any(has(settings.state / JOURNAL_FOLDER, each) for each in recorded_names(settings, name))
 
 
 def test_kept_row_is_erased(settings: Settings) -> None:
@@ -117,8 +128,8 @@ def test_row_under_review_is_erased(settings: Settings) -> None:
 def test_row_in_the_record_of_incidents_is_erased(settings: Settings) -> None:
     """Neither its id nor the digest of it is in a segment; a replay of the incident says how many rows it lost."""
     folder = settings.state / JOURNAL_FOLDER
-    names = ID, id_digest(kept_secret(settings.state / IDS_FILE, 32), ID)
-    assert any(has(folder, name) for name in names)
+    names = recorded_names(settings, ID)
+    assert is_recorded(settings, ID)
     report = erase(settings, ID, NOW, "Ann")
     assert (report.recorded, report.left) == (1, [])
     assert not any(has(folder, name) for name in names)
@@ -126,6 +137,18 @@ def test_row_in_the_record_of_incidents_is_erased(settings: Settings) -> None:
     assert incident.missing == ("rows were erased on 2026-11-30",)
     result = replay(record_of_incident(settings, incident.id))
     assert (result.erased, result.missed_moves(incident)) == (1, [])
+
+
+def test_digests_that_cannot_be_made_stop_an_erasure(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is deleted then: a part of the rows would stay, and the id would count as erased."""
+    monkeypatch.setattr(erasure, "available_form", lambda: "blake2b")
+    folder = settings.state / JOURNAL_FOLDER
+    if has(folder, ID):  # recorded as it is
+        assert erase(settings, ID, NOW, "Ann").left == []
+        return
+    with pytest.raises(ConfigError, match=r"00000001\.journal: has digests of ids by AES-CMAC; .*tightrope\[signed\]"):
+        erase(settings, ID, NOW, "Ann")
+    assert is_recorded(settings, ID)
 
 
 def test_erasure_is_an_event_of_the_trail(settings: Settings) -> None:
@@ -146,11 +169,10 @@ def test_any_rows_can_be_erased(killed: Path, tmp_path_factory: pytest.TempPathF
     shutil.copytree(killed, folder, dirs_exist_ok=True)
     settings = load(folder / "tightrope.yaml", {})
     names = [f"person-{number:05d}" for number in numbers]
-    key = kept_secret(settings.state / IDS_FILE, 32)
     for name in names:
         assert erase(settings, name, NOW, "Ann").left == []
     for name in names:
-        assert not any(has(settings.state.folder, text) for text in (name, id_digest(key, name)))
+        assert not any(has(settings.state.folder, text) for text in recorded_names(settings, name))
     assert verify(settings).problems == []
 
 
