@@ -1,6 +1,6 @@
 """The digests that stand for ids under the key of a state folder.
 
-They are AES-CMACs, or BLAKE2b where the package `cryptography` is not installed, which takes seven times as long. All
+They are AES-CMACs, or BLAKE2b where the package `cryptography` is not installed, which takes eight times as long. All
 digests of a segment have one form.
 """
 
