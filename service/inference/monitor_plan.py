@@ -64,12 +64,13 @@ UNDIGESTED_SETTINGS = (
     "page",
     "redact",
     "qualification",
+    "review",
 )
-"""Settings that evidence does not depend on; the artefacts and their tensors have digests of their own."""
+"""Settings that evidence does not depend on; the artefacts and their tensors have digests of their own, and the least
+probability of a review's cap is digested with the labels.
+"""
 TOLD_SETTINGS = ("mode", "class_gain", "noise_share", "latency", "fallback_seconds")
 """Settings that evidence does not depend on and judgement does: a change of them is told, too."""
-CAP_SETTINGS = ("per_group_daily", "least_probability")
-"""Settings of the review that change probabilities, which rows bring with them; the least one is digested apart."""
 GATEWAY_SAFE_MODE = ("silent_seconds", "when_silent")
 """Settings of safe mode that concern gateways alone."""
 
@@ -197,8 +198,6 @@ def _digested_settings(section: config.ModelSection, settings: Settings) -> dict
     # Options of kinds that are not written would change the digest of every plain model.
     written = section.decision.model_dump(mode="json", exclude_none=True)
     digested["decision"] = {"output": None} | written | option_digests(section.decision)
-    if section.review is not None:
-        digested["review"] = {name: value for name, value in digested["review"].items() if name not in CAP_SETTINGS}
     if floor := label_draw(section).floor:
         digested["labels"] = {**digested["labels"], "least_probability": floor}
     for key, runtime in (("runtime", section.runtime), ("compressed_runtime", section.compressed_runtime)):

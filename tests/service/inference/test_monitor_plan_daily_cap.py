@@ -16,13 +16,15 @@ def plan_of(folder: Path, **model: object) -> Plan:
 
 
 def test_digest_depends_on_the_least_probability_of_a_daily_cap_and_not_on_the_cap(tmp_path: Path) -> None:
-    """The bets are made for the least one; the others come with each row. An unset cap leaves the digest as it was."""
+    """The bets are made for the least one; the others come with each row. A review without a cap, its reviewers and its
+    days leave the digest as it was.
+    """
 
     def digest(**review: object) -> str:
         return plan_of(tmp_path, labels={}, review={"reviewers": {"ana": "ana"}, **review}).digest
 
-    plain = digest()
-    assert digest(least_probability=0.2) == plain
+    plain = plan_of(tmp_path, labels={}).digest
+    assert digest() == digest(reviewers={"ben": "ben"}, keep_days=3) == digest(least_probability=0.2) == plain
     capped = digest(per_group_daily=20)
     assert digest(per_group_daily=90) == capped != plain
     assert digest(per_group_daily=20, least_probability=0.2) not in {plain, capped}
