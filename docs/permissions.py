@@ -16,6 +16,7 @@ PROCESSES = {
     "payload-gateway": "the same, in addition, where a model has `payloads`",
     "worker": "`tightrope worker`",
     "judge": "`tightrope judge`",
+    "review-judge": "the same, in addition, where a model has `review`",
     "topics": "`tightrope topics`; with `--check` without Create",
     "doctor": "`tightrope doctor`",
     "tail": "`tightrope tail`, for any topic",

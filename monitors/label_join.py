@@ -92,6 +92,8 @@ def rows_awaiting_labels(plan: Plan, rows: Comparisons, agreed: Ints | None = No
                 agreed=tuple(agreed[index].tolist()) if agreed is not None and known[index] else (),
                 request_rows=tuple(of_request[index].tolist()) if known[index] else (),
                 chances=tuple(rows.chances[index].tolist()) if capped[index] else (),
+                partition=int(rows.partition[index]),
+                offset=int(rows.offset[index]),
             )
 
 

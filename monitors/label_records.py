@@ -1,6 +1,6 @@
 """Records of late labels, and of the compared rows that wait for them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tightrope.monitors.records import Bools
 
@@ -40,6 +40,7 @@ class PendingRow:
     whether its label has arrived. A disagreement that was drawn for a label has ``agreed`` and ``request_rows``, both
     of S entries: the rows since the one before it in each scope, and the rows of its request. ``chances`` are the
     probabilities of its draw, as a disagreement and as any row, where a daily cap holds; empty: those of the plan.
+    ``partition`` and ``offset`` locate its sample (-1: unknown, as of rows that were stored).
 
     >>> import numpy as np
     >>> PendingRow("r-1", 0, 0.0, "d", np.zeros(0, dtype=bool), 0.5, False, 0.9, 0.8, 1, 1).key
@@ -63,6 +64,8 @@ class PendingRow:
     agreed: tuple[int, ...] = ()
     request_rows: tuple[int, ...] = ()
     chances: tuple[float, ...] = ()
+    partition: int = field(default=-1, compare=False)
+    offset: int = field(default=-1, compare=False)
 
     @property
     def plan_digest(self) -> str:

@@ -116,7 +116,7 @@ def build_service(
     deployer: Deployer,
     metrics: Metrics,
     modes_timeout: float | None = None,
-    review: ReviewDesk | None = None,
+    review: ReviewDesk | Mapping[str, str | None] | None = None,
     worker_costs: Sequence[CostSource] = (),
     incidents: IncidentLibrary = NO_INCIDENTS,
 ) -> Service:
@@ -124,7 +124,8 @@ def build_service(
 
     ``profiles`` holds each pair's run profile. Where the judges are in other processes, ``modes_timeout`` is how many
     seconds the gateway waits for their modes before it reports that it is ready; None if they are in this process.
-    ``review`` is the desk of the reviewers, where there are any, ``incidents`` has those that are recorded;
+    ``review`` is the desk of the reviewers, where there are any, or in a cluster the address of the page of each
+    reviewed model, at its judge; ``incidents`` has those that are recorded;
     ``worker_costs`` count for a worker in this process.
     """
     for name, pair in pairs.items():

@@ -5,7 +5,7 @@ the first request arrives that is no inference request.
 """
 
 import math
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from tightrope.service.adapters.archive.report_store import ReportStore
 from tightrope.service.adapters.ports import AuditTrail, Bus, LabelLists
 from tightrope.service.adapters.powercap.rapl import open_meter
+from tightrope.service.adapters.review.label_outbox import LabelOutbox
 from tightrope.service.adapters.sqlite.review_table import ReviewTable
 from tightrope.service.api import (
     deployments,
@@ -43,6 +44,7 @@ from tightrope.service.api.overview.sources import SightReader
 from tightrope.service.api.ports import Deployer, VerdictReader
 from tightrope.service.api.record import routes as incident_routes
 from tightrope.service.api.record import statement
+from tightrope.service.api.review import elsewhere
 from tightrope.service.api.review import export as review_export
 from tightrope.service.api.review import page as review_page
 from tightrope.service.api.review import routes as reviews
@@ -68,7 +70,7 @@ def create_app(
     reports: ReportStore,
     is_ready: Callable[[], bool],
     sight: SightReader,
-    review: ReviewDesk | None = None,
+    review: ReviewDesk | Mapping[str, str | None] | None = None,
     *,
     daily: DailyCosts,
     price: HourPrice = NO_PRICE,
@@ -78,10 +80,10 @@ def create_app(
 
     ``tokens`` are those of people who look or give orders, ``watched`` the models that take payload events;
     ``is_ready`` says whether this replica may receive requests, ``sight`` what it knows of the judgement of a model;
-    ``review`` is the desk of the reviewers, where there are any, ``daily`` the ledger of costs, ``price`` that of
-    compute time, ``incidents`` has those that are recorded.
+    ``review`` is the desk of the reviewers, where there are any, or the addresses of their pages at the judges;
+    ``daily`` is the ledger of costs, ``price`` that of compute time, ``incidents`` has those that are recorded.
     """
-    app = _new_app()
+    app = new_app()
     newest_report = partial(drift_reports.newest_link, reports)
     operator, application, looking = require_operator(tokens), require_application(tokens), guarded_view(tokens)
     app.include_router(inference_schema.create_router(refusals(404, 503)))
@@ -105,13 +107,14 @@ def create_app(
     app.include_router(drift_reports.create_router(engine, reports), **looking)
     app.include_router(documentation.create_router())
     app.include_router(front_page.create_router())
-    _add_review(app, engine, review or ReviewDesk(ReviewTable(None), bus, {}, engine.metrics), tokens, incidents)
-    _add_exception_handlers(app)
+    _add_own_review(app, engine, _desk_without_rows(bus, engine) if review is None else review, tokens, incidents)
+    add_exception_handlers(app)
     complete_document(app)
     return app
 
 
-def _new_app() -> FastAPI:
+def new_app() -> FastAPI:
+    """An application without routes."""
     return FastAPI(
         title="Tightrope",
         version=SERVER_VERSION,
@@ -123,12 +126,36 @@ def _new_app() -> FastAPI:
     )
 
 
-def _add_review(
-    app: FastAPI, engine: InferenceEngine, desk: ReviewDesk, tokens: AccessTokens, incidents: IncidentLibrary
+def add_review(
+    app: FastAPI, named: Callable[[str], str], desk: ReviewDesk, tokens: AccessTokens, incidents: IncidentLibrary
 ) -> None:
-    app.include_router(reviews.create_router(engine, desk))
-    app.include_router(review_export.create_router(engine, desk, tokens, incidents.incidents))
+    """Add the page of reviewers, their routes, and those of operators about them; ``named`` returns the name of a
+    served model.
+    """
+    app.include_router(reviews.create_router(named, desk))
+    app.include_router(review_export.create_router(named, desk, tokens, incidents.incidents))
     app.include_router(review_page.create_page_router())
+
+
+def _add_own_review(
+    app: FastAPI,
+    engine: InferenceEngine,
+    review: ReviewDesk | Mapping[str, str | None],
+    tokens: AccessTokens,
+    incidents: IncidentLibrary,
+) -> None:
+    def named(model: str) -> str:
+        return engine.pair(model).name
+
+    if isinstance(review, ReviewDesk):
+        add_review(app, named, review, tokens, incidents)
+    else:
+        app.include_router(elsewhere.create_router(named, review))
+
+
+def _desk_without_rows(bus: Bus, engine: InferenceEngine) -> ReviewDesk:
+    table = ReviewTable(None)
+    return ReviewDesk(table, LabelOutbox(table, bus), {}, engine.metrics)
 
 
 def _add_metrics(app: FastAPI, engine: InferenceEngine) -> None:
@@ -147,7 +174,7 @@ def _add_metrics(app: FastAPI, engine: InferenceEngine) -> None:
         return Response(body, media_type=content_type)
 
 
-def _add_exception_handlers(app: FastAPI) -> None:
+def add_exception_handlers(app: FastAPI) -> None:
     """Answer every error with the protocol's body, {"error": "…"}."""
 
     @app.exception_handler(TightropeError)

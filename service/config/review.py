@@ -44,6 +44,11 @@ class ReviewSection(Section):
                 "labels.disagreements, or leave per_group_daily out"
             )
 
+    page: Annotated[str, Field(pattern=r"^https?://[^\s\"'<>]+$", max_length=500)] | None = None
+    """In a cluster: the address of the review page, as browsers reach the port of the model's judge, such as
+    `https://review.example/review`. Gateways link to it; they have no rows.
+    """
+
     def resolved(self, folder: Path) -> Self:
         """The section with its paths relative to a folder."""
         return self.model_copy(update={"reviewers": {name: folder / file for name, file in self.reviewers.items()}})

@@ -176,6 +176,20 @@ def test_only_the_dashboards_job_may_reach_grafana(address: str, port: int) -> N
     assert (len(of_kind(without, "Job")), len(of_kind(without, "NetworkPolicy"))) == (1, 0)
 
 
+def test_reviewers_reach_the_judges_and_nothing_else() -> None:
+    """Only where they are named; the embedded shape shows the page on the port of its callers."""
+    peers = "networkPolicy.reviewers[0].podSelector.matchLabels.app=review-proxy"
+    policies = of_kind(rendered("cluster-full-values.yaml", "--set", peers), "NetworkPolicy")
+    (found,) = [each["spec"] for each in policies if each["metadata"]["name"].endswith("-reviewers")]
+    assert found["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "judge"
+    assert found["ingress"] == [
+        {"from": [{"podSelector": {"matchLabels": {"app": "review-proxy"}}}], "ports": [{"port": "http"}]}
+    ]
+    for others in (rendered("cluster-full-values.yaml"), rendered("embedded-full-values.yaml", "--set", peers)):
+        names = [each["metadata"]["name"] for each in of_kind(others, "NetworkPolicy")]
+        assert not [name for name in names if name.endswith("-reviewers")]
+
+
 def test_every_shape_has_values_of_its_own() -> None:
     """The tests cover the smallest and the fullest values of each shape."""
     assert len(SHAPES) == 2 * len(CLUSTER) == 4

@@ -133,7 +133,8 @@ def test_addresses_are_services_at_their_ports(tmp_path: Path) -> None:
     (source,) = read(ROOT / "compose/grafana/datasources.yml")["datasources"]
     assert source["url"] == "http://prometheus:9090"
     published = {name: service["ports"] for name, service in services().items() if "ports" in service}
-    ports = {"gateway-1": config.server.port, "gateway-2": config.server.port, "prometheus": 9090, "alertmanager": 9093}
+    ports = dict.fromkeys(("gateway-1", "gateway-2", "judge"), config.server.port)
+    ports |= {"prometheus": 9090, "alertmanager": 9093}
     inside = {name: [int(port.rsplit(":", 1)[1]) for port in given] for name, given in published.items()}
     assert inside == {name: [port] for name, port in {**ports, "grafana": 3000}.items()}
     assert all(port.startswith("127.0.0.1:") for given in published.values() for port in given)

@@ -40,6 +40,7 @@ from tightrope.serving.server import (
 from tightrope.serving.snapshot_follower import SnapshotFollower
 from tightrope.shadow.judgement_view import JudgementView
 from tightrope.wiring.audit_keys import audit_keys
+from tightrope.wiring.cluster_review import review_pages
 from tightrope.wiring.permission_check import PermissionCheck, needed_permissions
 from tightrope.wiring.recording.cluster_incidents import follow_incidents
 from tightrope.wiring.topic_watch import watch_topics
@@ -101,8 +102,9 @@ def gateway(settings: Settings, member: Member | None = None) -> ClusterProcess:
     incidents = follow_incidents(settings, bus, metrics)
     judged: tuple[SnapshotFollower, JudgementView, RefusingDeployer] = follower, view, RefusingDeployer()
     service = build_service(
-        settings, pairs, profiles, bus, *judged, metrics, bootstrap, incidents=incidents or NO_INCIDENTS
-    )
+        settings, pairs, profiles, bus, *judged, metrics, bootstrap, review_pages(settings),
+        incidents=incidents or NO_INCIDENTS,
+    )  # fmt: skip
     service.outbox.encode_event = EventPublisher(bus, audit_keys(settings)).encode
 
     options = kafka_options(settings)

@@ -14,8 +14,10 @@ from tightrope.service.adapters.kafka.admin import TopicDescription
 from tightrope.service.adapters.kafka.options import KafkaOptions
 from tightrope.service.adapters.kafka.permissions.acls import (
     GATEWAY_PROCESS,
+    JUDGE_PROCESS,
     PAYLOAD_GATEWAY_PROCESS,
     PERMISSIONS,
+    REVIEW_JUDGE_PROCESS,
     Permission,
     denial_text,
 )
@@ -34,8 +36,12 @@ class PermissionMetrics(Protocol):
 
 def needed_permissions(settings: Settings, process: str) -> tuple[Permission, ...]:
     """The permissions of a process with this configuration."""
-    joins_payloads = process == GATEWAY_PROCESS and any(model.payloads for model in settings.models.values())
-    return PERMISSIONS[process] + (PERMISSIONS[PAYLOAD_GATEWAY_PROCESS] if joins_payloads else ())
+    models = settings.models.values()
+    more = {
+        GATEWAY_PROCESS: PAYLOAD_GATEWAY_PROCESS if any(model.payloads for model in models) else "",
+        JUDGE_PROCESS: REVIEW_JUDGE_PROCESS if any(model.review for model in models) else "",
+    }
+    return PERMISSIONS[process] + PERMISSIONS.get(more.get(process, ""), ())
 
 
 class PermissionCheck:

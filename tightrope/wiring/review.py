@@ -10,14 +10,15 @@ from tightrope.monitors.review.daily_cap import DailyCap
 from tightrope.service.adapters.ports import Archive, Bus
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.review.daily_chances import DailyChances
-from tightrope.service.adapters.review.review_archive import ReviewArchive, ReviewedModel
+from tightrope.service.adapters.review.label_outbox import LabelOutbox
+from tightrope.service.adapters.review.review_archive import ReviewArchive
+from tightrope.service.adapters.review.reviewed_model import ReviewedModel
 from tightrope.service.adapters.review.row_presenter import RowPresenter
 from tightrope.service.adapters.sqlite.event_table import DAY_SECONDS
 from tightrope.service.adapters.sqlite.review_table import ReviewTable
 from tightrope.service.api.review.desk import ReviewDesk, ReviewedDecision
 from tightrope.service.config.loader import ConfigError, Settings, secret
 from tightrope.service.config.models import ModelSection
-from tightrope.service.config.review import ReviewSection
 from tightrope.service.errors import UnavailableError
 from tightrope.service.inference.input_columns import build_columns
 from tightrope.service.inference.model_pair import ModelPair
@@ -60,24 +61,14 @@ class Review:
         Raises:
             ConfigError: when a reviewer's token cannot be used.
         """
-        tokens = reviewer_tokens(settings)
-        sections = {name: section for name, model in settings.models.items() if (section := model.review)}
-        if not sections:
+        decisions = reviewed_decisions(settings, pairs)
+        if not decisions:
             return None
         table = ReviewTable(settings.state / REVIEW_DATABASE)
-        models = {name: _reviewed(settings.models[name], section, pairs[name]) for name, section in sections.items()}
-        decisions = {
-            name: ReviewedDecision(
-                reviewers=tokens[name],
-                titles=_titles(settings.models[name], pairs[name]),
-                horizon_seconds=pairs[name].plan.label_horizon,
-                keep_seconds=section.keep_days * DAY_SECONDS,
-            )
-            for name, section in sections.items()
-        }
-        daily = DailyChances(table, {name: cap for name in sections if (cap := _cap(settings, pairs, name))})
-        desk = ReviewDesk(table, bus, decisions, metrics, daily=daily)
+        daily = DailyChances(table, {name: cap for name in decisions if (cap := _cap(settings, pairs, name))})
+        desk = ReviewDesk(table, LabelOutbox(table, bus), decisions, metrics, daily=daily)
         saving = PeriodicCheck("review days", SAVE_SECONDS, daily.save)
+        models = reviewed_models(settings, pairs)
         return cls(table, ReviewArchive(archive, table, models, metrics), desk, daily, saving)
 
     def start(self) -> None:
@@ -102,15 +93,13 @@ def reviewer_tokens(settings: Settings) -> dict[str, dict[str, str]]:
     """For each reviewed model, the names of its reviewers by their token.
 
     Raises:
-        ConfigError: with every token that cannot be used, and where the review is not possible.
+        ConfigError: with every token that cannot be used.
     """
     problems: list[str] = []
     tokens: dict[str, dict[str, str]] = {}
     for name, model in settings.models.items():
         if model.review is None:
             continue
-        if settings.bus is not None:
-            problems.append(f"models.{name}.review: needs the embedded bus so far: leave bus out, or leave review out")
         if settings.bus is not None and (cap := model.review.per_group_daily) is not None:
             problems.append(f"models.{name}.review.per_group_daily: is {cap}, and {NO_CLUSTER_CAP}")
         tokens[name] = {}
@@ -138,9 +127,33 @@ def _cap(settings: Settings, pairs: Mapping[str, ModelPair], name: str) -> Daily
     return None if rows is None else DailyCap(pairs[name].plan.label_draw, rows)
 
 
-def _reviewed(model: ModelSection, section: ReviewSection, pair: ModelPair) -> ReviewedModel:
-    columns = build_columns(model.columns, pair.inputs, lambda _key, _text: None)
-    return ReviewedModel(pair.plan.label_draw, RowPresenter(columns), section.second, section.most_rows)
+def reviewed_models(settings: Settings, pairs: Mapping[str, ModelPair]) -> dict[str, ReviewedModel]:
+    """How rows of each reviewed model are drawn and shown."""
+    models: dict[str, ReviewedModel] = {}
+    for name, model in settings.models.items():
+        if (section := model.review) is not None:
+            presenter = RowPresenter(build_columns(model.columns, pairs[name].inputs, lambda _key, _text: None))
+            models[name] = ReviewedModel(pairs[name].plan.label_draw, presenter, section.second, section.most_rows)
+    return models
+
+
+def reviewed_decisions(settings: Settings, pairs: Mapping[str, ModelPair]) -> dict[str, ReviewedDecision]:
+    """Who reviews each reviewed model, and what can be said.
+
+    Raises:
+        ConfigError: when a reviewer's token cannot be used.
+    """
+    tokens = reviewer_tokens(settings)
+    return {
+        name: ReviewedDecision(
+            reviewers=tokens[name],
+            titles=_titles(model, pairs[name]),
+            horizon_seconds=pairs[name].plan.label_horizon,
+            keep_seconds=model.review.keep_days * DAY_SECONDS,
+        )
+        for name, model in settings.models.items()
+        if model.review is not None
+    }
 
 
 def _titles(model: ModelSection, pair: ModelPair) -> list[str]:

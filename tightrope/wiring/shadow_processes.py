@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from tightrope.service.adapters import cpu
 from tightrope.service.adapters.kafka.bus import KafkaBus
@@ -33,6 +34,7 @@ from tightrope.shadow.loop import Loop
 from tightrope.shadow.worker import Worker
 from tightrope.wiring.audit_keys import audit_keys
 from tightrope.wiring.cluster import ClusterProcess, build_bus
+from tightrope.wiring.cluster_review import ClusterReview
 from tightrope.wiring.embedded import all_watched, judge_loop
 from tightrope.wiring.judge_labels import label_route
 from tightrope.wiring.paging import build_pager
@@ -70,17 +72,20 @@ def judge(settings: Settings) -> ClusterProcess:
     """Build a judge: it judges the models whose partitions Kafka assigns to it."""
     pairs, metrics, bus = _common_parts(settings, Component.JUDGE)
     view = JudgementView({name: pair.plan for name, pair in pairs.items()}, on_event=log_event)
-    store = SnapshotStore(bus, required=settings.state_required, keys=audit_keys(settings))
+    review = ClusterReview.build(settings, pairs, lambda name: name in view.states, metrics)
+    noting: dict[str, Any] = {"on_pending": review.intake.note} if review else {}
+    store = SnapshotStore(bus, required=settings.state_required, keys=audit_keys(settings), **noting)
     pager, recorder = build_pager(settings, metrics), build_recorder(settings, view.plans)
     judging = partial(Judge, bus, store, view, metrics, cpu.cpu_name(), topics=JUDGE_TOPICS, pager=pager)
     make = partial(judging, heartbeat_seconds=MODE_HEARTBEAT_SECONDS, recorder=recorder or NO_RECORDER)
     publisher = publish_incidents(settings, metrics)
     watches = _watches(settings, JUDGE_PROCESS, metrics, bus, [publisher.notice] if publisher else ())
     labels = label_route(view.plans, lambda name: name in view.states, lambda: store.labels, access_tokens(settings))
-    loop = _loop_process(judge_loop(make, metrics), bus, metrics, watches, store.close, [labels])
+    routes = [labels, *([Mount("/", review.app)] if review else [])]
+    loop = _loop_process(judge_loop(make, metrics), bus, metrics, watches, store.close, routes)
 
     watch = watch_record(settings, recorder, log_event, metrics)
-    recording = [part for part in (recorder, watch, publisher) if part is not None]
+    recording = [part for part in (recorder, watch, publisher, review) if part is not None]
 
     def start() -> None:
         pager.start()
@@ -120,7 +125,7 @@ def _loop_process(
     metrics: Metrics,
     watches: tuple[TopicWatch, PermissionCheck],
     close: Callable[[], None],
-    routes: Sequence[Route] = (),
+    routes: Sequence[BaseRoute] = (),
 ) -> ClusterProcess:
     """Build a process that runs one loop and serves its health and metrics, and further ``routes``."""
     topics, permissions = watches
@@ -139,7 +144,7 @@ def _loop_process(
 
 
 def health(
-    loop: Loop, metrics: Metrics, objection: Callable[[], str] = lambda: "", more: Sequence[Route] = ()
+    loop: Loop, metrics: Metrics, objection: Callable[[], str] = lambda: "", more: Sequence[BaseRoute] = ()
 ) -> Starlette:
     """Build the application that serves the probes and the metrics of a loop, which is not ready while there is an
     ``objection``, and ``more`` routes.

@@ -1,19 +1,22 @@
-"""Replay of a range of one Kafka partition by a reader of its own: from a time on, up to an offset."""
+"""Replay of a range of one Kafka partition by a reader of its own: from a time on, up to an offset. And the look-up of
+single records.
+"""
 
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from tightrope.service.adapters.kafka.client import connect_client
 from tightrope.service.adapters.kafka.consumer_calls import REQUEST_TIMEOUT_MS
 from tightrope.service.adapters.kafka.options import KafkaOptions
 from tightrope.service.adapters.kafka.permissions.acls import read_denial
 from tightrope.service.adapters.kafka.record_filter import RecordFilter
-from tightrope.service.adapters.ports import Record
+from tightrope.service.adapters.ports import BusUnavailableError, Record
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +28,12 @@ REPLAY_POLL_MS = 50
 
 REPLAY_RETRY_SECONDS = 10.0
 """Seconds before the next attempt when Kafka is unreachable; batches are empty meanwhile."""
+
+LOOKUP_FETCH_BYTES = 65_536
+"""Bytes that are read for one record; a larger batch of records comes as a whole."""
+
+LOOKUP_SECONDS = 10.0
+"""Longest time to wait for one record."""
 
 
 def replay(
@@ -66,3 +75,46 @@ def _read_once(
             yield offset, [message for message in messages if message.offset < until]
     finally:
         consumer.close(autocommit=False, timeout_ms=REQUEST_TIMEOUT_MS)
+
+
+class RecordLookup:
+    """Reads single records of a topic by their place, with one client that stays connected. For one thread."""
+
+    def __init__(self, options: KafkaOptions, topic: str) -> None:
+        self._options, self._topic = options, topic
+        self._client: Any = None
+
+    def read(self, partition: int, offset: int) -> bytes | None:
+        """The value of the record at an offset; None where the log does not have it any more.
+
+        Raises:
+            BusUnavailableError: when the log cannot be read now.
+        """
+        source = TopicPartition(self._options.prefix + self._topic, partition)
+        try:
+            return self._read(source, offset)
+        except (KafkaError, OSError) as error:
+            self.close()
+            denied = read_denial(self._options, error, [source.topic], None)
+            raise denied or BusUnavailableError(f"{self._topic}: {error or type(error).__name__}") from error
+
+    def _read(self, source: TopicPartition, offset: int) -> bytes | None:
+        if self._client is None:
+            limit = {"max_partition_fetch_bytes": LOOKUP_FETCH_BYTES}
+            self._client = connect_client(self._options, KafkaConsumer, self._options.consumer(None, 1.0) | limit)
+        self._client.assign([source])
+        self._client.seek(source, offset)
+        deadline = time.monotonic() + LOOKUP_SECONDS
+        while time.monotonic() < deadline:
+            for message in self._client.poll(timeout_ms=REPLAY_POLL_MS, max_records=1).get(source, []):
+                return message.value or b"" if message.offset == offset else None
+            if self._client.position(source, timeout_ms=REQUEST_TIMEOUT_MS) != offset:  # retention has ended it
+                return None
+        raise KafkaTimeoutError(f"no record within {LOOKUP_SECONDS:g} s")
+
+    def close(self) -> None:
+        """Close the connection; the next call opens another one."""
+        if self._client is not None:
+            with suppress(KafkaError, OSError):
+                self._client.close(autocommit=False, timeout_ms=REQUEST_TIMEOUT_MS)
+            self._client = None

@@ -99,11 +99,18 @@ def decode_snapshot(data: bytes) -> Snapshot:
 
 class SnapshotStore:
     """Implements `ports.Store` over a bus, for one judge. A model without a snapshot is lost if one is ``required``;
-    ``labels`` are the rows and labels that wait for each other, in memory.
+    ``labels`` are the rows and labels that wait for each other, in memory; ``on_pending`` is told of their changes.
     """
 
-    def __init__(self, bus: Bus, *, required: bool = False, keys: AuditKeys | None = None) -> None:
-        self._bus = bus
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        required: bool = False,
+        keys: AuditKeys | None = None,
+        on_pending: Callable[[Mapping[str, PendingChanges]], None] = lambda _: None,
+    ) -> None:
+        self._bus, self._on_pending = bus, on_pending
         self._events = EventPublisher(bus, keys)
         self.redacted = self._events.redacted
         self._required = required
@@ -222,6 +229,7 @@ class SnapshotStore:
         self._unwritten |= set(snapshots)
         if pending:  # never deferred: judged again, a row would find its label matched already
             self.labels.save(log, {}, {}, [], pending)
+            self._on_pending(pending)
         self._events.publish(events)
         if events:
             self._bus.flush(SNAPSHOT_FLUSH_SECONDS)

@@ -9,16 +9,14 @@ import queue
 import random
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import accumulate
-from uuid import uuid4
 
 import numpy as np
 
-from tightrope.monitors.veto.drawing import LabelDraw, awaits_label, row_numbers
+from tightrope.monitors.veto.drawing import awaits_label, row_numbers
 from tightrope.service.adapters.ports import Archive, ComparedBatch
 from tightrope.service.adapters.prometheus.metrics import Metrics
-from tightrope.service.adapters.review.row_presenter import RowPresenter
+from tightrope.service.adapters.review.reviewed_model import DrawnRow, ReviewedModel, row_to_review
 from tightrope.service.adapters.sqlite.review_table import ReviewRow, ReviewTable
 from tightrope.service.errors import UnavailableError
 
@@ -26,18 +24,6 @@ log = logging.getLogger(__name__)
 
 MOST_QUEUED_BATCHES = 256
 """Batches of drawn rows in memory that wait for the disk."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewedModel:
-    """How rows of one model are reviewed: the draw of labels, the words for its inputs, the share that two people are
-    asked about, and the most rows that wait.
-    """
-
-    draw: LabelDraw
-    presenter: RowPresenter
-    second: float
-    most_rows: int
 
 
 class ReviewArchive:
@@ -92,23 +78,16 @@ class ReviewArchive:
         numbers = row_numbers(rows)
         for index in np.flatnonzero(drawn).tolist():
             part = int(np.searchsorted(starts, index, side="right")) - 1
-            a_is_baseline = self._coins.random() < 0.5  # noqa: PLR2004 - a fair coin
-            classes = int(rows.top_baseline[index]), int(rows.top_compressed[index])
-            a, b = classes if a_is_baseline else classes[::-1]
-            yield ReviewRow(
-                id=uuid4().hex,
+            row = DrawnRow(
                 model=rows.model,
-                request_id=rows.request_id[index],
-                row=numbers[index],
+                key=(rows.request_id[index], numbers[index]),
                 time=float(rows.time[index]),
                 probability=float(probabilities[index]),
                 disagree=bool(rows.disagree[index]),
-                a=a,
-                b=b,
-                a_is_baseline=a_is_baseline,
-                wanted=1 + (self._coins.random() < model.second),
-                document=model.presenter.document(batch.inputs[part], index - starts[part]),
+                classes=(int(rows.top_baseline[index]), int(rows.top_compressed[index])),
             )
+            document = model.presenter.document(batch.inputs[part], index - starts[part])
+            yield row_to_review(row, model.second, document, self._coins)
 
     def _run(self) -> None:
         while (rows := self._queue.get()) is not None:

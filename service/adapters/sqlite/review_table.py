@@ -29,6 +29,10 @@ CREATE TABLE IF NOT EXISTS opinions (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS opinions_of_rows ON opinions (id);
 CREATE TABLE IF NOT EXISTS days (model TEXT PRIMARY KEY, document BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outgoing (
+    number INTEGER PRIMARY KEY, model TEXT NOT NULL, request_id TEXT NOT NULL, row INTEGER NOT NULL,
+    label INTEGER NOT NULL, at REAL NOT NULL, reviewer TEXT NOT NULL, probability REAL NOT NULL
+);
 """
 
 ROW_COLUMNS = "id, model, request_id, row, time, probability, disagree, a, b, a_is_baseline, wanted, document"
@@ -84,7 +88,8 @@ class ReviewTable:
         self._db = _in_memory() if path is None else _opened(path)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """The file, for statements that apply all or none; one thread at a time."""
         try:
             with self._lock, self._db as db:
                 db.execute("BEGIN IMMEDIATE")
@@ -94,7 +99,7 @@ class ReviewTable:
 
     def add(self, rows: Sequence[ReviewRow], most: int) -> int:
         """Add rows of one model, as long as fewer than ``most`` of it wait; returns how many were added."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             query = "SELECT count(*) FROM rows WHERE model = ? AND document IS NOT NULL"
             waiting: int = db.execute(query, (rows[0].model,)).fetchone()[0]
             added = rows[: max(most - waiting, 0)]
@@ -109,14 +114,14 @@ class ReviewTable:
             AND (SELECT count(*) FROM opinions WHERE opinions.id = rows.id) < wanted
             AND NOT EXISTS (SELECT 1 FROM opinions WHERE opinions.id = rows.id AND reviewer = ?)
             ORDER BY time, id LIMIT 1"""  # noqa: S608 - no input
-        with self._transaction() as db:
+        with self.transaction() as db:
             found = db.execute(query, (model, reviewer)).fetchone()
         return _row(found) if found else None
 
     def row(self, model: str, name: str) -> ReviewRow | None:
         """A row by its id."""
         query = f"SELECT {ROW_COLUMNS} FROM rows WHERE model = ? AND id = ?"  # noqa: S608 - no input
-        with self._transaction() as db:
+        with self.transaction() as db:
             found = db.execute(query, (model, name)).fetchone()
         return _row(found) if found else None
 
@@ -125,12 +130,12 @@ class ReviewTable:
         query = """SELECT count(*) FROM rows WHERE model = ? AND document IS NOT NULL
             AND (SELECT count(*) FROM opinions WHERE opinions.id = rows.id) < wanted
             AND NOT EXISTS (SELECT 1 FROM opinions WHERE opinions.id = rows.id AND reviewer = ?)"""
-        with self._transaction() as db:
+        with self.transaction() as db:
             return int(db.execute(query, (model, reviewer)).fetchone()[0])
 
     def store(self, given: GivenOpinion) -> bool:
         """Store an opinion, or replace one that is not final; returns whether it was stored."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             changed = db.execute(
                 """INSERT INTO opinions (id, reviewer, opinion, label, seconds, at, final) VALUES (?, ?, ?, ?, ?, ?, 0)
                 ON CONFLICT (id, reviewer) DO UPDATE SET opinion = excluded.opinion, label = excluded.label,
@@ -141,7 +146,7 @@ class ReviewTable:
 
     def take_back(self, name: str, reviewer: str) -> bool:
         """Delete this reviewer's opinion about a row if it is not final; returns whether it was there."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             query = "DELETE FROM opinions WHERE id = ? AND reviewer = ? AND final = 0"
             return db.execute(query, (name, reviewer)).rowcount > 0
 
@@ -152,21 +157,26 @@ class ReviewTable:
         query = f"""SELECT opinions.*, {", ".join("rows." + name for name in ROW_COLUMNS.split(", "))}
             FROM opinions JOIN rows USING (id) WHERE final = 0
             AND (at < ? OR (reviewer = ? AND opinions.id <> ?)) ORDER BY at"""  # noqa: S608 - no input
-        with self._transaction() as db:
+        with self.transaction() as db:
             found = db.execute(query, (before, reviewer, spare)).fetchall()
         own = len(fields(GivenOpinion))
         return [(_opinion(values[:own]), _row(values[own:])) for values in found]
 
-    def is_first(self, given: GivenOpinion) -> bool:
-        """Whether no final opinion about the row gave a label before."""
-        query = "SELECT count(*) FROM opinions WHERE id = ? AND final = 1 AND label IS NOT NULL"
-        with self._transaction() as db:
-            return not db.execute(query, (given.id,)).fetchone()[0]
-
     def finish(self, given: GivenOpinion) -> None:
-        """Make an opinion final, and delete the row's input if it needs no more answers."""
-        with self._transaction() as db:
-            db.execute("UPDATE opinions SET final = 1 WHERE id = ? AND reviewer = ?", (given.id, given.reviewer))
+        """Make an opinion final, and delete the row's input if it needs no more answers. Its label goes to the outgoing
+        ones, all of it or nothing, unless a final opinion about the row gave one before.
+        """
+        which = given.id, given.reviewer
+        with self.transaction() as db:
+            db.execute(
+                """INSERT INTO outgoing (model, request_id, row, label, at, reviewer, probability)
+                SELECT model, request_id, row, label, at, reviewer, probability FROM opinions JOIN rows USING (id)
+                WHERE id = ? AND reviewer = ? AND final = 0 AND label IS NOT NULL AND NOT EXISTS (SELECT 1
+                FROM opinions AS earlier WHERE earlier.id = rows.id AND earlier.final = 1 AND earlier.label IS NOT NULL)
+                """,
+                which,
+            )
+            db.execute("UPDATE opinions SET final = 1 WHERE id = ? AND reviewer = ?", which)
             db.execute(
                 """UPDATE rows SET document = NULL WHERE id = ?
                 AND wanted <= (SELECT count(*) FROM opinions WHERE opinions.id = rows.id AND final = 1)""",
@@ -178,7 +188,7 @@ class ReviewTable:
         number of the latter.
         """
         unanswered = "NOT EXISTS (SELECT 1 FROM opinions WHERE opinions.id = rows.id)"
-        with self._transaction() as db:
+        with self.transaction() as db:
             query = f"DELETE FROM rows WHERE model = ? AND time < ? AND {unanswered}"  # noqa: S608 - no input
             given_up = db.execute(query, (model, waiting_before)).rowcount
             db.execute("DELETE FROM rows WHERE model = ? AND time < ?", (model, before))
@@ -187,10 +197,11 @@ class ReviewTable:
 
     def erase(self, request_id: str) -> Counter[str]:
         """Delete the rows of a request, and the opinions about them; returns their number by model."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             query = "SELECT model, count(*) FROM rows WHERE request_id = ? GROUP BY model"
             gone = Counter(dict(db.execute(query, (request_id,)).fetchall()))
             db.execute("DELETE FROM rows WHERE request_id = ?", (request_id,))
+            db.execute("DELETE FROM outgoing WHERE request_id = ?", (request_id,))
             db.execute("DELETE FROM opinions WHERE id NOT IN (SELECT id FROM rows)")
         self._db.execute("VACUUM")
         return gone
@@ -199,20 +210,20 @@ class ReviewTable:
         """All final opinions about a model's rows, with their rows, in the order in which they were given."""
         query = f"""SELECT opinions.*, {", ".join("rows." + name for name in ROW_COLUMNS.split(", "))}
             FROM opinions JOIN rows USING (id) WHERE final = 1 AND model = ? ORDER BY at, reviewer"""  # noqa: S608
-        with self._transaction() as db:
+        with self.transaction() as db:
             found = db.execute(query, (model,)).fetchall()
         own = len(fields(GivenOpinion))
         return [(_opinion(values[:own]), _row(values[own:])) for values in found]
 
     def days(self, model: str) -> bytes | None:
         """The stored counts of a model's days, None without any."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             found = db.execute("SELECT document FROM days WHERE model = ?", (model,)).fetchone()
         return found[0] if found else None
 
     def store_days(self, model: str, document: bytes) -> None:
         """Replace the counts of a model's days."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO days VALUES (?, ?)", (model, document))
 
     def close(self) -> None:

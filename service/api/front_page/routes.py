@@ -5,6 +5,7 @@ of others.
 import gzip
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -65,16 +66,31 @@ def create_router() -> APIRouter:
     return page_router(ASSETS_FOLDER, INDEX, "/", "/page")
 
 
+def shared_files() -> APIRouter:
+    """``GET /page/{name}`` alone: the files that other pages share with this one."""
+    return _files_below("/page", _assets(ASSETS_FOLDER))
+
+
 def page_router(folder: Path, index_name: str, path: str, below: str) -> APIRouter:
     """The files of a folder: the index at ``path``, the others ``below`` a path."""
-    router = APIRouter(include_in_schema=False)
-    assets = {each.name: Asset(each) for each in sorted(folder.iterdir())}
+    assets = _assets(folder)
     index = assets.pop(index_name)
+    router = _files_below(below, assets)
 
     @router.get(path)
     def page(accept_encoding: Annotated[str, Header()] = "", if_none_match: Annotated[str, Header()] = "") -> Response:
         """The page."""
         return index.answer(accept_encoding, if_none_match)
+
+    return router
+
+
+def _assets(folder: Path) -> dict[str, Asset]:
+    return {each.name: Asset(each) for each in sorted(folder.iterdir())}
+
+
+def _files_below(below: str, assets: Mapping[str, Asset]) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
 
     @router.get(f"{below}/{{name}}")
     def asset(

@@ -8,14 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from tightrope.monitors.label_records import Label
 from tightrope.monitors.review.opinions import Opinion, kappa, true_class
 from tightrope.service.adapters.metrics_ports import GatewayMetrics
-from tightrope.service.adapters.ports import Bus, BusFullError
 from tightrope.service.adapters.review.daily_chances import DailyChances
+from tightrope.service.adapters.review.label_outbox import LabelOutbox
 from tightrope.service.adapters.sqlite.review_table import GivenOpinion, ReviewRow, ReviewTable
-from tightrope.service.adapters.topics import LABELS, topic
-from tightrope.service.adapters.wire.record_codec import encode_labels
 from tightrope.service.errors import ConflictError, UnknownModelError, quote
 from tightrope.service.routing.periodic_check import PeriodicCheck
 
@@ -27,8 +24,8 @@ UNDO_SECONDS = 60.0
 SETTLE_SECONDS = 5.0
 """Seconds between two looks for answers that are final."""
 
-SOURCE_PREFIX = "review:"
-"""Before the reviewer's digest, in the source of a label."""
+ELSEWHERE = "its rows are reviewed at /review on the port of that judge"
+"""The end of the line of a judge that does not judge a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +54,26 @@ class Agreement:
 
 
 class ReviewDesk:
-    """Hands out rows and takes answers. An answer becomes a label once it cannot be taken back any more. ``daily`` has
-    the probabilities of the day, where there is a daily cap.
+    """Hands out rows and takes answers. An answer becomes a label once it cannot be taken back any more.
+
+    ``daily`` has the probabilities of the day, where there is a daily cap. ``is_asked`` tells whether rows of a model are
+    asked here: in a cluster, where it is judged.
     """
 
     def __init__(
         self,
         table: ReviewTable,
-        bus: Bus,
+        outbox: LabelOutbox,
         models: Mapping[str, ReviewedDecision],
         metrics: GatewayMetrics,
         clock: Callable[[], float] = time.time,
         daily: DailyChances | None = None,
+        is_asked: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._table = table
-        self._bus = bus
+        self._outbox = outbox
         self.models = models
+        self.is_asked = is_asked
         self._metrics = metrics
         self._clock = clock
         self.daily = daily
@@ -95,7 +96,13 @@ class ReviewDesk:
         return reviewer_digest(found[0]) if found else None
 
     def next(self, model: str, reviewer: str) -> ReviewRow | None:
-        """The next row for a reviewer; None if none waits."""
+        """The next row for a reviewer; None if none waits.
+
+        Raises:
+            UnknownModelError: when rows of this model are asked elsewhere.
+        """
+        if not self.is_asked(model):
+            raise UnknownModelError(f"another judge judges {model}: {ELSEWHERE}")
         return self._table.next(model, reviewer)
 
     def waiting(self, model: str, reviewer: str) -> int:
@@ -119,6 +126,8 @@ class ReviewDesk:
         if not self._table.store(given):
             raise ConflictError(f"row {quote(name)}: its answer is final")
         self._finish(self._table.due(self._clock() - UNDO_SECONDS, reviewer, spare=name))
+        if self._outbox.is_immediate:
+            self._outbox.deliver()
         return label
 
     def take_back(self, model: str, reviewer: str, name: str) -> ReviewRow:
@@ -136,6 +145,7 @@ class ReviewDesk:
         """Make answers final that can no longer be taken back, and forget what is too old."""
         now = self._clock()
         self._finish(self._table.due(now - UNDO_SECONDS))
+        self._outbox.deliver()
         for model, decision in self.models.items():
             waits = min(decision.horizon_seconds, decision.keep_seconds)
             if given_up := self._table.forget(model, waiting_before=now - waits, before=now - decision.keep_seconds):
@@ -154,16 +164,8 @@ class ReviewDesk:
         return Agreement(len(both), same / len(both) if both else float("nan"), kappa(both))
 
     def _finish(self, due: Sequence[tuple[GivenOpinion, ReviewRow]]) -> None:
-        """Publish the labels of answers and make these final; those that cannot be published now stay as they are."""
+        """Make answers final, and hand their labels to the outbox."""
         for given, row in due:
-            if given.label is not None and self._table.is_first(given):
-                source = f"{SOURCE_PREFIX}{given.reviewer}"
-                label = Label(row.model, row.request_id, row.row, given.label, given.at, source, row.probability)
-                try:
-                    self._bus.publish(topic(LABELS), encode_labels([label]), row.model)
-                except BusFullError as error:
-                    log.warning("%s: labels of reviewers wait: %s", row.model, error)
-                    return
             self._table.finish(given)
             self._metrics.record_counts({"reviews": {(row.model, given.opinion): 1}})
 

@@ -20,7 +20,6 @@ from tightrope.service.api.review.daily import daily_review
 from tightrope.service.api.review.desk import ReviewDesk
 from tightrope.service.config.access import AccessTokens
 from tightrope.service.errors import UnknownModelError, quote
-from tightrope.service.inference.engine import InferenceEngine
 
 EXPORT_COLUMNS = (
     "model",
@@ -41,18 +40,20 @@ incident in which the request lies.
 
 
 def create_router(
-    engine: InferenceEngine,
+    named: Callable[[str], str],
     desk: ReviewDesk,
     tokens: AccessTokens,
     incidents: Callable[[], Sequence[Incident]] = tuple,
 ) -> APIRouter:
-    """The routes for operators, who have one of these tokens; ``incidents`` are the recorded ones, oldest first."""
+    """The routes for operators, who have one of these tokens. ``named`` returns the name of a served model,
+    ``incidents`` are the recorded ones, oldest first.
+    """
     router = APIRouter(prefix="/v1", tags=["labels"], dependencies=[Depends(require_operator(tokens))])
 
     @router.get("/models/{model}/reviews", **answers(ReviewStatus, 401, 403, 404))
     def status(model: str) -> Response:
         """How many answers there are, how far reviewers agree, and with a daily cap the rows of today by group."""
-        return json_response(_status(desk, engine.pair(model).name))
+        return json_response(_status(desk, named(model)))
 
     content = {"text/csv": {"schema": {"type": "string"}}}
 
@@ -65,7 +66,7 @@ def create_router(
         """All final answers about rows that are still kept, as CSV; of one ``incident``, of the rows of one ``request``
         by its id, which tells what reviewers said for its labels, or of all rows.
         """
-        models = [*desk.models] if model is None else [engine.pair(model).name]
+        models = [*desk.models] if model is None else [named(model)]
         found = incidents()
         if incident is not None and incident not in {each.id for each in found}:
             raise UnknownModelError(f"incident: there is no {quote(incident)}; GET /v1/incidents lists them")

@@ -1,5 +1,6 @@
 """The review over HTTP: rows for reviewers, and their answers."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException
@@ -21,8 +22,8 @@ from tightrope.service.api.auth import BearerCredentials
 from tightrope.service.api.labels import WholeNumber
 from tightrope.service.api.openapi import answers
 from tightrope.service.api.request_body import RequestBody
-from tightrope.service.api.review.desk import ReviewDesk
-from tightrope.service.inference.engine import InferenceEngine
+from tightrope.service.api.review.desk import ELSEWHERE, ReviewDesk
+from tightrope.service.errors import UnknownModelError
 
 PRIVATE = {"Cache-Control": "no-store"}
 """Inputs of people's requests are kept by no browser and no proxy."""
@@ -36,13 +37,13 @@ class ReviewAnswer(RequestBody):
     seconds: Annotated[float, Field(ge=0, le=86_400, description="The time that it took")] = 0.0
 
 
-def create_router(engine: InferenceEngine, desk: ReviewDesk) -> APIRouter:
-    """The routes for reviewers, each with a token of their own."""
+def create_router(named: Callable[[str], str], desk: ReviewDesk) -> APIRouter:
+    """The routes for reviewers, each with a token of their own; ``named`` returns the name of a served model."""
     router = APIRouter(prefix="/v1", tags=["review"])
 
     def reviewer_of(model: str, credentials: BearerCredentials) -> str:
         """The digest of the reviewer who asks."""
-        name = engine.pair(model).name
+        name = named(model)
         found = desk.reviewer(name, credentials.credentials) if credentials else None
         if found is None:
             raise HTTPException(401, "a reviewer's bearer token is needed", {"WWW-Authenticate": "Bearer"})
@@ -50,15 +51,18 @@ def create_router(engine: InferenceEngine, desk: ReviewDesk) -> APIRouter:
 
     reviewer = Annotated[str, Depends(reviewer_of)]
 
-    @router.get("/reviews", **answers(ReviewModels, 401))
+    @router.get("/reviews", **answers(ReviewModels, 401, 404))
     def reviews(credentials: BearerCredentials) -> Response:
         """The models that the reviewer is asked about."""
         known = {name: desk.reviewer(name, credentials.credentials) for name in desk.models} if credentials else {}
         found = {name: digest for name, digest in known.items() if digest is not None}
         if not found:
             raise HTTPException(401, "a reviewer's bearer token is needed", {"WWW-Authenticate": "Bearer"})
+        asked = {name: digest for name, digest in found.items() if desk.is_asked(name)}
+        if not asked:
+            raise UnknownModelError(f"another judge judges {', '.join(found)}: {ELSEWHERE}")
         document: ReviewModels = {
-            "models": [{"name": name, "waiting": desk.waiting(name, digest)} for name, digest in found.items()]
+            "models": [{"name": name, "waiting": desk.waiting(name, digest)} for name, digest in asked.items()]
         }
         return json_response(document, headers=PRIVATE)
 

@@ -10,6 +10,7 @@ from tightrope.service.adapters.kafka.options import KafkaOptions
 from tightrope.service.adapters.kafka.permissions.acls import (
     GATEWAY_PROCESS,
     GROUP,
+    JUDGE_PROCESS,
     PAYLOAD_GATEWAY_PROCESS,
     PERMISSIONS,
     READ,
@@ -79,3 +80,16 @@ def test_gateway_needs_payloads_only_where_a_model_has_them(tmp_path: Path) -> N
         == PERMISSIONS[GATEWAY_PROCESS] + PERMISSIONS[PAYLOAD_GATEWAY_PROCESS]
     )
     assert needed_permissions(joined, WORKER_PROCESS) == PERMISSIONS[WORKER_PROCESS]
+
+
+def test_judge_needs_samples_and_labels_only_where_a_model_is_reviewed(tmp_path: Path) -> None:
+    """It reads the inputs of drawn rows, and writes what reviewers say."""
+    (tmp_path / "ana").write_text("token")
+    plain = load(write_config(tmp_path, config(tmp_path, labels={})), {})
+    reviewed = load(write_config(tmp_path, config(tmp_path, labels={}, review={"reviewers": {"ana": "ana"}})), {})
+    assert needed_permissions(plain, JUDGE_PROCESS) == PERMISSIONS[JUDGE_PROCESS]
+    assert needed_permissions(reviewed, JUDGE_PROCESS) == PERMISSIONS[JUDGE_PROCESS] + (
+        Permission("topic", "tightrope.samples", "Read"),
+        Permission("topic", "tightrope.labels", "Write"),
+    )
+    assert needed_permissions(reviewed, GATEWAY_PROCESS) == PERMISSIONS[GATEWAY_PROCESS]

@@ -52,12 +52,16 @@ def test_missing_and_shared_tokens_are_all_named(folder: Path) -> None:
     ]
 
 
-def test_review_in_a_cluster_is_refused(folder: Path) -> None:
-    """Its rows are on one machine."""
+def test_review_works_in_a_cluster(folder: Path) -> None:
+    """At the judges; gateways get the address of the page."""
     bus = {"kafka": {"servers": ["127.0.0.1:1"]}}
-    assert mistakes(folder, {"reviewers": {"ana": "ana"}}, bus=bus) == [
-        "models.m.review: needs the embedded bus so far: leave bus out, or leave review out"
-    ]
+    assert mistakes(folder, {"reviewers": {"ana": "ana"}, "page": "https://review.example/"}, bus=bus) == []
+
+
+def test_address_of_the_page_is_one_that_browsers_open(folder: Path) -> None:
+    """Another one is refused with the key."""
+    (mistake,) = mistakes(folder, {"reviewers": {"ana": "ana"}, "page": "javascript:alert(1)"})
+    assert "models.m.review.page: " in mistake
 
 
 def test_rows_of_the_day_are_saved_when_the_review_stops(folder: Path) -> None:

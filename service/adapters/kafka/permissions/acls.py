@@ -30,11 +30,12 @@ def _on_topics(operation: str, *names: str) -> tuple[Permission, ...]:
     return tuple(Permission(TOPIC, topics.topic(name), operation) for name in names)
 
 
-GATEWAY_PROCESS, PAYLOAD_GATEWAY_PROCESS, WORKER_PROCESS, JUDGE_PROCESS = (
+GATEWAY_PROCESS, PAYLOAD_GATEWAY_PROCESS, WORKER_PROCESS, JUDGE_PROCESS, REVIEW_JUDGE_PROCESS = (
     "gateway",
     "payload-gateway",
     "worker",
     "judge",
+    "review-judge",
 )
 
 PERMISSIONS: Mapping[str, tuple[Permission, ...]] = {
@@ -59,6 +60,7 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = {
         *_on_topics(WRITE, topics.CONTROL, topics.SNAPSHOTS, topics.EVENTS, topics.DEAD, topics.INCIDENTS),
         *_on_topics(DESCRIBE, topics.SAMPLES),
     ),
+    REVIEW_JUDGE_PROCESS: (*_on_topics(READ, topics.SAMPLES), *_on_topics(WRITE, topics.LABELS)),
     "topics": (
         *_on_topics(CREATE, *topics.ALL_TOPICS),
         *_on_topics(DESCRIBE, *topics.ALL_TOPICS),
@@ -79,7 +81,8 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = {
     "autoscaler": (*_on_topics(DESCRIBE, topics.SAMPLES), Permission(GROUP, topics.WORKERS_GROUP, DESCRIBE)),
 }
 """The permissions of each process: the commands, programs that write labels or payload events, and an autoscaler of
-workers (KEDA), which reads the lag. A gateway with a model that has `payloads` needs those of both gateways.
+workers (KEDA), which reads the lag. A gateway with a model that has `payloads` needs those of both gateways; a judge
+with a model that has `review` needs those of both judges.
 """
 
 

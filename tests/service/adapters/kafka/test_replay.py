@@ -10,7 +10,8 @@ from tests.support.cluster.bus_topics import POLL_SECONDS
 from tests.support.cluster.kafka_buses import bus_on, create_all_topics, unique_options
 from tightrope.demo.broker import Broker
 from tightrope.service.adapters.kafka import replay
-from tightrope.service.adapters.kafka.replay import REPLAY_BATCH_RECORDS
+from tightrope.service.adapters.kafka.replay import REPLAY_BATCH_RECORDS, RecordLookup
+from tightrope.service.adapters.ports import BusUnavailableError
 
 LABELS = "tightrope.labels"
 
@@ -68,3 +69,28 @@ def test_unreachable_log_gives_empty_batches(
 
 def _unreachable(*_: object, **__: object) -> None:
     raise KafkaTimeoutError
+
+
+def test_record_is_looked_up_by_its_offset(kafka: Broker) -> None:
+    """In any order, with one connection; what is beyond the end of the log is not there."""
+    own = unique_options(kafka.address)
+    create_all_topics(own)
+    with bus_on(own) as bus:
+        partition = bus.partition(LABELS, "k")
+        for number in range(300):
+            bus.publish(LABELS, b"%d" % number, "k")
+        bus.flush(POLL_SECONDS)
+    lookup = RecordLookup(own, LABELS)
+    assert [lookup.read(partition, offset) for offset in (250, 3, 4, 299)] == [b"250", b"3", b"4", b"299"]
+    assert lookup.read(partition, 5000) is None
+    lookup.close()
+    assert lookup.read(partition, 7) == b"7"
+    lookup.close()
+
+
+def test_look_up_without_a_broker_is_unavailable() -> None:
+    """The next one tries again."""
+    lookup = RecordLookup(unique_options("127.0.0.1:9"), LABELS)
+    for _ in range(2):
+        with pytest.raises(BusUnavailableError, match=LABELS):
+            lookup.read(0, 0)

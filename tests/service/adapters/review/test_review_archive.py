@@ -12,7 +12,8 @@ from tests.support.judgement.compared_rows import compared_batch
 from tightrope.monitors.veto.drawing import LabelDraw
 from tightrope.service.adapters.ports import ComparedBatch
 from tightrope.service.adapters.prometheus.metrics import Metrics
-from tightrope.service.adapters.review.review_archive import ReviewArchive, ReviewedModel
+from tightrope.service.adapters.review.review_archive import ReviewArchive
+from tightrope.service.adapters.review.reviewed_model import ReviewedModel
 from tightrope.service.adapters.review.row_presenter import RowPresenter
 from tightrope.service.adapters.sqlite.review_table import ReviewRow, ReviewTable
 from tightrope.service.errors import UnavailableError
@@ -48,7 +49,7 @@ class Kept:
         found = []
         while row := self.table.next("m", "r"):
             found.append(row)
-            with self.table._transaction() as db:
+            with self.table.transaction() as db:
                 db.execute("DELETE FROM rows WHERE id = ?", (row.id,))
         return found
 

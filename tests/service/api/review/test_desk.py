@@ -12,6 +12,7 @@ from tightrope.monitors.review.opinions import Opinion
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.ports import BusFullError
 from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.adapters.review.label_outbox import LabelOutbox
 from tightrope.service.adapters.sqlite.review_table import ReviewTable
 from tightrope.service.adapters.topics import LABELS, topic
 from tightrope.service.adapters.wire.record_codec import decode_labels
@@ -30,7 +31,9 @@ class Desk:
         self.bus, self.table = MemoryBus(), ReviewTable(folder / "review.db")
         decision = ReviewedDecision({"t-ana": "ana", "t-bo": "bo"}, ("no", "yes"), HORIZON, KEEP)
         self.metrics = Metrics(CollectorRegistry())
-        self.desk = ReviewDesk(self.table, self.bus, {"m": decision}, self.metrics, lambda: self.now)
+        self.desk = ReviewDesk(
+            self.table, LabelOutbox(self.table, self.bus), {"m": decision}, self.metrics, lambda: self.now
+        )
         self.read = self.bus.subscribe(topic(LABELS))
 
     def add(self, *names: str, wanted: int = 1, probability: float = 0.5) -> None:

@@ -3,7 +3,6 @@
 import csv
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -18,22 +17,13 @@ from tightrope.monitors.veto.drawing import LabelDraw
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.review.daily_chances import DailyChances
+from tightrope.service.adapters.review.label_outbox import LabelOutbox
 from tightrope.service.adapters.sqlite.review_table import GivenOpinion, ReviewTable
 from tightrope.service.api.review.desk import ReviewDesk, ReviewedDecision
 from tightrope.service.api.review.export import _status, create_router
 from tightrope.service.config.access import AccessTokens
 
 TOKEN = AUTH["Authorization"].split()[1]
-
-
-class OneModel:
-    """The engine of one model, ``m``."""
-
-    name = "m"
-
-    def pair(self, _: str) -> "OneModel":
-        """Return the pair."""
-        return self
 
 
 @pytest.fixture
@@ -50,10 +40,9 @@ def client(tmp_path: Path) -> ApiClient:
         table.store(given)
         table.finish(given)
     decision = ReviewedDecision({}, (), 1000.0, 5000.0)
-    desk = ReviewDesk(table, MemoryBus(), {"m": decision}, Metrics(CollectorRegistry()))
-    app, engine = FastAPI(), OneModel()
-    unchecked: Any = engine
-    app.include_router(create_router(unchecked, desk, AccessTokens(TOKEN)))
+    desk = ReviewDesk(table, LabelOutbox(table, MemoryBus()), {"m": decision}, Metrics(CollectorRegistry()))
+    app = FastAPI()
+    app.include_router(create_router(str, desk, AccessTokens(TOKEN)))
     return ApiClient(app)
 
 
