@@ -39,6 +39,7 @@ from tightrope.wiring.embedded import all_watched, judge_loop
 from tightrope.wiring.judge_labels import label_route
 from tightrope.wiring.paging import build_pager
 from tightrope.wiring.permission_check import PermissionCheck, needed_permissions
+from tightrope.wiring.recording.cluster_chain_watch import watch_cluster_chain
 from tightrope.wiring.recording.cluster_incidents import publish_incidents
 from tightrope.wiring.recording.recorder import build_recorder, watch_record
 from tightrope.wiring.topic_watch import TopicsCallback, TopicWatch, watch_topics
@@ -85,7 +86,8 @@ def judge(settings: Settings) -> ClusterProcess:
     loop = _loop_process(judge_loop(make, metrics), bus, metrics, watches, store.close, routes)
 
     watch = watch_record(settings, recorder, log_event, metrics)
-    recording = [part for part in (recorder, watch, publisher, review) if part is not None]
+    chain = watch_cluster_chain(settings, bus, lambda: view.states, metrics)
+    recording = [part for part in (recorder, watch, publisher, review, chain) if part is not None]
 
     def start() -> None:
         pager.start()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tightrope.service.adapters.audit.chain import ORIGIN, Problem, StoredChain, find_problems
+from tightrope.service.adapters.audit.cluster_chains import find_cluster_problems
 from tightrope.service.adapters.audit.key_files import KEY_FILE, keys_beside
 from tightrope.service.adapters.audit.seals import AuditKeys, Seal, SealError, SealKind, decode_seal
 from tightrope.service.adapters.sqlite.event_chain import read_chain
@@ -52,7 +53,7 @@ def verify(settings: Settings, head: Path | None = None, key: Path | None = None
 
 def _verify_cluster(settings: Settings, keys: AuditKeys, taken_out: Sequence[Seal]) -> VerifiedTrail:
     """Walk the chains of all processes that have written events to the topic."""
-    from tightrope.offline.audit.cluster_trail import find_cluster_problems, read_chains  # noqa: PLC0415 - loads Kafka
+    from tightrope.offline.audit.cluster_trail import read_chains  # noqa: PLC0415 - loads Kafka
 
     read = read_chains(settings)
     events = [event for stored in read.chains.values() for event in stored.events]

@@ -55,7 +55,7 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = {
         *_on_topics(WRITE, topics.COMPARISONS, topics.DEAD),
     ),
     JUDGE_PROCESS: (
-        *_on_topics(READ, topics.COMPARISONS, topics.LABELS, topics.CONTROL, topics.SNAPSHOTS),
+        *_on_topics(READ, topics.COMPARISONS, topics.LABELS, topics.CONTROL, topics.SNAPSHOTS, topics.EVENTS),
         Permission(GROUP, topics.JUDGES_GROUP, READ),
         *_on_topics(WRITE, topics.CONTROL, topics.SNAPSHOTS, topics.EVENTS, topics.DEAD, topics.INCIDENTS),
         *_on_topics(DESCRIBE, topics.SAMPLES),

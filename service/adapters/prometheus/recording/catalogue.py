@@ -62,14 +62,15 @@ AUDIT_METRICS: Mapping[str, Metric] = {
     "audit_head_number": Metric(
         MetricKind.GAUGE,
         Component.JUDGE,
-        "The number of the event that the signed head of the trail has.",
+        "The number of the event that the signed head of the trail has; in a cluster, that of all compared events.",
         "events",
         {},
     ),
     "audit_head_timestamp_seconds": Metric(
         MetricKind.GAUGE,
         Component.JUDGE,
-        "Time at which the head of the audit trail was signed last: with each event, and each hour.",
+        "Time at which the head of the audit trail was signed last: with each event, and each hour; in a cluster, at"
+        " which the judge kept the heads of all writers.",
         "seconds since 1970",
         {},
     ),
@@ -88,4 +89,4 @@ AUDIT_METRICS: Mapping[str, Metric] = {
         {},
     ),
 }
-"""The metrics of the chain of events, where one process keeps it: without a bus."""
+"""The metrics of the chain of events; in a cluster, of all chains on the topic of events, at each judge."""

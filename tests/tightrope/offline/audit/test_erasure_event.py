@@ -9,8 +9,8 @@ import pytest
 from tests.support.configs import write_config
 from tests.support.harmful_pair import config
 from tightrope.offline.audit import erasure_event
-from tightrope.offline.audit.cluster_trail import chains_of
 from tightrope.offline.audit.erasure_event import record_erasure
+from tightrope.service.adapters.audit.cluster_chains import chains_of
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.topics import EVENTS, topic
 from tightrope.service.adapters.wire.record_codec import decode_event
