@@ -9,7 +9,7 @@ from tightrope.service.adapters.dead_letters import describe_error
 from tightrope.service.adapters.incident_copies.copies import CopyFaultError, IncidentCopies
 from tightrope.service.adapters.incident_copies.pieces import decode_key, decode_piece
 from tightrope.service.adapters.journal.incident import Incident
-from tightrope.service.adapters.ports import Bus, Record
+from tightrope.service.adapters.ports import Bus, BusUnavailableError, Record
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.topics import INCIDENTS, topic
 
@@ -26,7 +26,7 @@ MOST_LOGGED = 1_000
 
 class IncidentFollower:
     """Implements `api.incidents.library.IncidentLibrary`: incidents go ``keep_seconds`` after they closed; ``now`` is
-    the wall clock (s since the epoch).
+    the wall clock (s since the epoch). They are known once all of the topic was read.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class IncidentFollower:
         self._generation = bus.generation(self._topic)
         self._records = bus.subscribe(self._topic)
         self._logged: set[str] = set()
+        self.is_known = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="incidents", daemon=True)
 
@@ -74,6 +75,7 @@ class IncidentFollower:
             self._records.close()
             self._copies.clear()
             self._records = self._bus.subscribe(self._topic)
+            self.is_known = False
         for record in self._records.poll(POLLED_RECORDS, timeout):
             try:
                 self._apply(record)
@@ -83,6 +85,15 @@ class IncidentFollower:
                 self._metrics.record_dead(record.topic)
                 log.warning("%s, offset %d skipped: %s", record.topic, record.offset, describe_error(error))
         self._copies.drop_before(self._now() - self._keep_seconds)
+        self.is_known = self.is_known or self._is_at_the_end()
+
+    def _is_at_the_end(self) -> bool:
+        """Whether the topic is there, and all of it was read."""
+        try:
+            self._bus.ends([self._topic])
+            return not self._records.lag()
+        except BusUnavailableError:
+            return False
 
     def _apply(self, record: Record) -> None:
         key = decode_key(record.key)

@@ -46,6 +46,13 @@ class IncidentList(TypedDict):
     """The incidents that are recorded, newest first."""
 
     recorded: Annotated[bool, Meta(description="`false` where nothing is recorded: the configuration has no `record`")]
+    known: Annotated[
+        bool,
+        Meta(
+            description="`false` while a gateway of a cluster has not read the incidents of the judges since its start:"
+            " there may be others, and whether there are any is unknown"
+        ),
+    ]
     incidents: list[IncidentEntry]
 
 

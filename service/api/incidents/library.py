@@ -21,6 +21,10 @@ Files = frozenset[tuple[str, int, int, int]]
 class IncidentLibrary(Protocol):
     """Read access to incidents."""
 
+    @property
+    def is_known(self) -> bool:
+        """Whether all incidents are known here: a gateway of a cluster has to read those of the judges first."""
+
     def incidents(self) -> Sequence[Incident]:
         """The incidents of all models, oldest first."""
 
@@ -34,6 +38,8 @@ class IncidentLibrary(Protocol):
 
 class NoIncidents:
     """Implements `IncidentLibrary` where nothing is recorded."""
+
+    is_known = True
 
     def incidents(self) -> Sequence[Incident]:
         """None."""
@@ -53,6 +59,8 @@ class StoredIncidents:
 
     One file is made at a time: it takes processor time that requests need more.
     """
+
+    is_known = True
 
     def __init__(self, folder: Path, models: Sequence[str]) -> None:
         self._folders = {model: folder / model for model in models}

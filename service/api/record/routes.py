@@ -23,7 +23,7 @@ from tightrope.service.api.incidents.report import REPORT_POLICY, report_page
 from tightrope.service.api.openapi import answers, refusals
 from tightrope.service.api.overview.event_search import epoch_seconds
 from tightrope.service.config.access import AccessTokens
-from tightrope.service.errors import UnknownModelError, quote
+from tightrope.service.errors import UnavailableError, UnknownModelError, quote
 from tightrope.service.inference.engine import InferenceEngine
 
 REPORT_HEADERS = {
@@ -33,6 +33,8 @@ REPORT_HEADERS = {
     "Cache-Control": "no-cache",
 }
 
+NOT_READ = "this gateway has not read the incidents of the cluster since it started; ask again in a moment"
+
 
 def create_router(engine: InferenceEngine, library: IncidentLibrary, tokens: AccessTokens) -> APIRouter:
     """``GET /v1/incidents…`` and ``/v1/models/{model}/incidents/{time}``; the file takes the control token."""
@@ -40,6 +42,8 @@ def create_router(engine: InferenceEngine, library: IncidentLibrary, tokens: Acc
 
     def require(name: str) -> Incident:
         found = next((each for each in library.incidents() if each.id == name), None)
+        if found is None and not library.is_known:
+            raise UnavailableError(NOT_READ)
         if found is None:
             raise UnknownModelError(f"there is no incident {quote(name)}; GET /v1/incidents lists them")
         return found
@@ -54,13 +58,14 @@ def create_router(engine: InferenceEngine, library: IncidentLibrary, tokens: Acc
         if model is not None and not found:
             engine.pair(model)
         chosen = [incident_entry(each) for each in found if each.closed is None or each.closed >= begin]
-        document: IncidentList = {"recorded": not isinstance(library, NoIncidents), "incidents": chosen}
+        is_recorded = not isinstance(library, NoIncidents)
+        document: IncidentList = {"recorded": is_recorded, "known": library.is_known, "incidents": chosen}
         return json_response(document)
 
     _add_file(router, library, tokens)
     _add_reports(router, engine, library, require)
 
-    @router.get("/incidents/{name}", **answers(IncidentDocument, 404))
+    @router.get("/incidents/{name}", **answers(IncidentDocument, 404, 503))
     def incident(name: str) -> Response:
         """An incident with its moves, each also in a sentence, and the paths of what belongs to it."""
         return json_response(incident_document(require(name)))

@@ -10,10 +10,11 @@ from tightrope.service.adapters.incident_copies.piece_file import PieceFile
 from tightrope.service.adapters.incident_copies.pieces import INCIDENT_PIECE_BYTES, encode_piece
 from tightrope.service.adapters.journal.incident import Incident
 from tightrope.service.adapters.memory_bus import MemoryBus
+from tightrope.service.adapters.ports import BusUnavailableError
 from tightrope.service.adapters.prometheus.metric_set import process_registry
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.topics import INCIDENTS, topic
-from tightrope.serving.incident_follower import IncidentFollower
+from tightrope.serving.incident_follower import POLLED_RECORDS, IncidentFollower
 
 CONTENT = b"x" * (2 * INCIDENT_PIECE_BYTES + 5)
 
@@ -114,3 +115,32 @@ def test_a_topic_made_anew_is_read_from_its_start(followed: Followed) -> None:
     followed.publish(incident("m-2", 40.0, 50.0), b"other")
     followed.follower.step(0.0)
     assert [each.id for each in followed.follower.incidents()] == ["m-2"]
+
+
+def test_incidents_are_unknown_until_the_topic_was_read(followed: Followed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway that never reached a broker does not say that there is none; what it has read it keeps to know."""
+
+    def unreachable(_: object) -> dict[tuple[str, int], int]:
+        raise BusUnavailableError("no broker")
+
+    with monkeypatch.context() as down:
+        down.setattr(followed.bus, "ends", unreachable)
+        followed.follower.step(0.0)
+        assert not followed.follower.is_known
+    followed.follower.step(0.0)
+    assert followed.follower.is_known
+    followed.remade += 1
+    monkeypatch.setattr(followed.bus, "ends", unreachable)
+    followed.follower.step(0.0)
+    assert not followed.follower.is_known
+
+
+def test_incidents_that_were_not_read_yet_are_unknown(followed: Followed) -> None:
+    """The gateway is in the midst of the topic."""
+    for number in range(POLLED_RECORDS + 1):
+        followed.publish(incident(f"m-{number}"), b"x")
+    followed.follower.step(0.0)
+    assert not followed.follower.is_known
+    while not followed.follower.is_known:
+        followed.follower.step(0.0)
+    assert len(followed.follower.incidents()) == POLLED_RECORDS + 1

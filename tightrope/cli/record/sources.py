@@ -6,9 +6,13 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tightrope.service.errors import UnavailableError
+
 if TYPE_CHECKING:
     from tightrope.offline.running_gateway import RunningGateway
     from tightrope.service.config.loader import Settings
+
+UNKNOWN = "whether there are incidents is unknown: this gateway has not read those of the cluster since it started"
 
 IncidentFields = Mapping[str, Any]
 """An incident as JSON: of the list, or with its ``moves`` and what is ``missing``."""
@@ -80,7 +84,10 @@ class GatewaySource:
     def incidents(self, since: float, model: str | None) -> Sequence[IncidentFields]:
         """The incidents, oldest first."""
         wanted = None if since == float("-inf") else since
-        found: list[IncidentFields] = self.gateway.get("/v1/incidents", since=wanted, model=model)["incidents"]
+        answer = self.gateway.get("/v1/incidents", since=wanted, model=model)
+        found: list[IncidentFields] = answer["incidents"]
+        if not found and not answer.get("known", True):  # an older gateway does not say
+            raise UnavailableError(f"{self.gateway.url}: {UNKNOWN}")
         return found[::-1]
 
     def incident(self, name: str) -> IncidentFields:

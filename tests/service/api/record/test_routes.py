@@ -5,17 +5,24 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
 
 from tests.support.configs import write_config
 from tests.support.harmful_pair import MINORITY, config, request, traffic
 from tests.support.servers import Server, serving
+from tests.support.serving.api_client import ApiClient
 from tests.support.serving.service_harness import AUTH, eventually
 from tightrope.offline.incidents.record_files import read_export
 from tightrope.offline.incidents.replay import replay
+from tightrope.service.api.incidents.library import NoIncidents
+from tightrope.service.api.record.routes import create_router
+from tightrope.service.config.access import AccessTokens
+from tightrope.service.errors import UnavailableError
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +84,8 @@ def test_an_alert_leads_to_the_report(client: httpx.Client) -> None:
 
 def test_list_is_chosen_by_time_and_model(client: httpx.Client) -> None:
     """An open incident is there since any time; a model that is not served is 404."""
-    assert client.get("/v1/incidents").json()["recorded"] is True
+    listed = client.get("/v1/incidents").json()
+    assert (listed["recorded"], listed["known"]) == (True, True)
     assert len(client.get("/v1/incidents", params={"since": "2099-01-01", "model": "m"}).json()["incidents"]) == 1
     assert client.get("/v1/incidents", params={"model": "nope"}).status_code == 404
 
@@ -116,3 +124,21 @@ def test_reviews_of_an_incident_are_asked_for_by_its_name(client: httpx.Client) 
     reviews = client.get(the_incident(client)["links"]["reviews"], headers=AUTH)
     assert reviews.status_code in {200, 404}
     assert client.get("/v1/reviews.csv", params={"incident": "nope"}, headers=AUTH).status_code == 404
+
+
+class UnreadIncidents(NoIncidents):
+    """Those of a cluster whose topic a gateway has not read."""
+
+    is_known = False
+
+
+def test_gateway_that_has_not_read_the_incidents_says_so() -> None:
+    """An empty list does not pass for none, and an unknown name is not one that does not exist."""
+    app, unused = FastAPI(), cast(Any, None)
+    app.include_router(create_router(unused, UnreadIncidents(), AccessTokens("control")))
+    app.add_exception_handler(UnavailableError, lambda _, error: JSONResponse({"error": str(error)}, 503))
+    asked = ApiClient(app)
+    assert asked.get("/v1/incidents").json()["known"] is False
+    answer = asked.get("/v1/incidents/m-1")
+    assert answer.status_code == 503
+    assert answer.json()["error"].startswith("this gateway has not read the incidents of the cluster")
