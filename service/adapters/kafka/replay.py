@@ -3,6 +3,7 @@ single records.
 """
 
 import logging
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -74,7 +75,8 @@ def _read_once(
             offset = int(consumer.position(source, timeout_ms=REQUEST_TIMEOUT_MS) or offset)
             yield offset, [message for message in messages if message.offset < until]
     finally:
-        consumer.close(autocommit=False, timeout_ms=REQUEST_TIMEOUT_MS)
+        if not sys.is_finalizing():  # its thread has ended then, and the client would wait for it for ever (3.0.12)
+            consumer.close(autocommit=False, timeout_ms=REQUEST_TIMEOUT_MS)
 
 
 class RecordLookup:

@@ -1,6 +1,11 @@
 """Replay of a range of a partition by time and offset."""
 
+import sys
 import time
+from collections.abc import Generator
+from types import SimpleNamespace
+from typing import cast
+from unittest.mock import MagicMock
 
 import pytest
 from kafka import KafkaConsumer
@@ -10,6 +15,7 @@ from tests.support.cluster.bus_topics import POLL_SECONDS
 from tests.support.cluster.kafka_buses import bus_on, create_all_topics, unique_options
 from tightrope.demo.broker import Broker
 from tightrope.service.adapters.kafka import replay
+from tightrope.service.adapters.kafka.record_filter import RecordFilter
 from tightrope.service.adapters.kafka.replay import REPLAY_BATCH_RECORDS, RecordLookup
 from tightrope.service.adapters.ports import BusUnavailableError
 
@@ -94,3 +100,21 @@ def test_look_up_without_a_broker_is_unavailable() -> None:
     for _ in range(2):
         with pytest.raises(BusUnavailableError, match=LABELS):
             lookup.read(0, 0)
+
+
+@pytest.mark.parametrize("is_finalizing", [False, True])
+def test_replay_that_is_left_does_not_hold_the_end_of_the_process(
+    monkeypatch: pytest.MonkeyPatch, *, is_finalizing: bool
+) -> None:
+    """The interpreter collects it when the client's thread has ended already, for which the client would wait."""
+    client = MagicMock()
+    client.offsets_for_times.side_effect = lambda times, **_: dict.fromkeys(times, SimpleNamespace(offset=0))
+    client.position.return_value = 1
+    client.poll.return_value = {}
+    monkeypatch.setattr(replay, "connect_client", lambda *_: client)
+    options = unique_options("127.0.0.1:9")
+    batches = replay.replay(options, RecordFilter(options), LABELS, 0, 0.0, 5)
+    next(batches)
+    monkeypatch.setattr(sys, "is_finalizing", lambda: is_finalizing)
+    cast(Generator[object, None, None], batches).close()
+    assert client.close.called is not is_finalizing
