@@ -42,12 +42,12 @@ class Judges:
         self.plan = labelled()
         self.next()
 
-    def next(self) -> None:
-        """Replace the judge by a new one with an empty store."""
+    def next(self, *, same_process: bool = False) -> None:
+        """Replace the judge by a new one with an empty store, or begin again in the same process with its store."""
         self.view = JudgementView({"m": self.plan})
-        store, metrics = SnapshotStore(self.bus), Metrics(CollectorRegistry())
-        topics = (COMPARISONS, LABELS, CONTROL)
-        self.judge = Judge(self.bus, store, self.view, metrics, "a processor", Flag(), topics=topics)
+        self.store = self.store if same_process else SnapshotStore(self.bus)
+        metrics, topics = Metrics(CollectorRegistry()), (COMPARISONS, LABELS, CONTROL)
+        self.judge = Judge(self.bus, self.store, self.view, metrics, "a processor", Flag(), topics=topics)
 
     def rows(self, *given: Comparisons) -> None:
         """Publish comparisons, and judge them."""
@@ -125,6 +125,26 @@ def test_label_that_arrives_during_the_replay_finds_its_row() -> None:
     harness.drain()
     harness.finish_replay()
     assert harness.counts == {"joined": 10}
+
+
+def test_labels_of_drawn_disagreements_count_after_the_judge_began_again() -> None:
+    """As they would have without that. Another process has not counted the rows before them: they are undrawn there."""
+    rows = RowSource(time=NOW - 1000).rows(40, disagree=np.arange(40) % 4 == 0)
+    drawn = [
+        replace(label, probability=1.0) for label, differs in zip(truths(rows), rows.disagree, strict=True) if differs
+    ]
+    endings, counts = [], []
+    for begins_again in ((), (True,), (False,)):
+        harness = Judges()
+        harness.rows(rows)
+        for same_process in begins_again:
+            harness.next(same_process=same_process)
+            harness.finish_replay()
+        harness.labels(*drawn)
+        endings.append(harness.state)
+        counts.append(harness.counts)
+    assert counts == [{"joined": 10}, {"joined": 10}, {"joined": 10, "undrawn": 10}]
+    assert bit_exact(endings[0]) == bit_exact(endings[1])
 
 
 def test_rows_beyond_the_horizon_are_not_restored() -> None:

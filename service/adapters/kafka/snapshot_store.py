@@ -9,10 +9,9 @@ Rows that wait for labels are in this process's memory and in the log: the next 
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tightrope.monitors.label_records import Label, PendingRow, RowKey
 from tightrope.monitors.records import Event
 from tightrope.service.adapters.audit.event_publisher import EventPublisher
 from tightrope.service.adapters.audit.seals import AuditKeys
@@ -22,12 +21,10 @@ from tightrope.service.adapters.ports import (
     JudgedInputs,
     LogPartition,
     LogReset,
-    OverduePortion,
     PendingChanges,
     Record,
 )
 from tightrope.service.adapters.sqlite.state_file import UNREADABLE_MARK
-from tightrope.service.adapters.sqlite.store import IN_MEMORY, SqliteStore
 from tightrope.service.adapters.topics import (
     COMPARISONS,
     CONTROL,
@@ -37,6 +34,7 @@ from tightrope.service.adapters.topics import (
     SNAPSHOTS,
     topic,
 )
+from tightrope.service.adapters.waiting.waiting_in_memory import PendingCallback, WaitingInMemory
 from tightrope.service.adapters.wire.bounds import position_violation
 from tightrope.service.adapters.wire.envelope import WireError, mapping, pack, unpack
 
@@ -97,7 +95,7 @@ def decode_snapshot(data: bytes) -> Snapshot:
     return Snapshot(log_id, state, positions, topics)
 
 
-class SnapshotStore:
+class SnapshotStore(WaitingInMemory):
     """Implements `ports.Store` over a bus, for one judge. A model without a snapshot is lost if one is ``required``;
     ``labels`` are the rows and labels that wait for each other, in memory; ``on_pending`` is told of their changes.
     """
@@ -108,9 +106,10 @@ class SnapshotStore:
         *,
         required: bool = False,
         keys: AuditKeys | None = None,
-        on_pending: Callable[[Mapping[str, PendingChanges]], None] = lambda _: None,
+        on_pending: PendingCallback = lambda _: None,
     ) -> None:
-        self._bus, self._on_pending = bus, on_pending
+        super().__init__(on_pending)
+        self._bus = bus
         self._events = EventPublisher(bus, keys)
         self.redacted = self._events.redacted
         self._required = required
@@ -119,7 +118,6 @@ class SnapshotStore:
         self._mine: dict[str, Snapshot] = {}
         self._unwritten: set[str] = set()
         self._written: dict[str, float] = {}
-        self.labels = SqliteStore(IN_MEMORY)
         self._open_readers()
 
     def _open_readers(self) -> None:
@@ -145,8 +143,7 @@ class SnapshotStore:
         self._catch_up()
         ends = self._bus.ends(POSITION_TOPICS)
         self._unwritten.clear()
-        self.labels.close()
-        self.labels = SqliteStore(IN_MEMORY)
+        self.forget_waiting()
         self._resets.clear()
         self._mine = {model: self._starting_snapshot(topics, ends, model) for model in models}
         return {model: snapshot.positions for model, snapshot in self._mine.items()}
@@ -228,8 +225,7 @@ class SnapshotStore:
             self._mine[model] = Snapshot(before.log, snapshots.get(model, before.state), covered, before.topics)
         self._unwritten |= set(snapshots)
         if pending:  # never deferred: judged again, a row would find its label matched already
-            self.labels.save(log, {}, {}, [], pending)
-            self._on_pending(pending)
+            self.save_waiting(log, pending)
         self._events.publish(events)
         if events:
             self._bus.flush(SNAPSHOT_FLUSH_SECONDS)
@@ -269,26 +265,6 @@ class SnapshotStore:
         """Rows and labels that another judge had in memory, or this one before a rebalance, from the log."""
         source = (topic(name), self._bus.partition(topic(name), model))
         return self._bus.replay(*source, since, self._mine[model].positions[source])
-
-    def pending_rows(self, model: str, keys: Sequence[RowKey]) -> dict[RowKey, PendingRow]:
-        """Compared rows by key."""
-        return self.labels.pending_rows(model, keys)
-
-    def pending_labels(self, model: str, keys: Sequence[RowKey]) -> dict[RowKey, Label]:
-        """Labels without a row, by key."""
-        return self.labels.pending_labels(model, keys)
-
-    def given_up(self, model: str, keys: Collection[RowKey]) -> set[RowKey]:
-        """Those of the keys whose row was given up by this process."""
-        return self.labels.given_up(model, keys)
-
-    def overdue_portion(self, model: str, before: float, latest: float, size: int) -> OverduePortion | None:
-        """The oldest rows and labels with a time before ``before``, about ``size`` of them; None without any."""
-        return self.labels.overdue_portion(model, before, latest, size)
-
-    def count_overdue(self, model: str, before: float) -> tuple[int, int]:
-        """The number of rows without a label, and of labels without a row, older than ``before``."""
-        return self.labels.count_overdue(model, before)
 
     def close(self) -> None:
         """Close the readers and the labels."""
