@@ -138,7 +138,7 @@ def reviewed_models(settings: Settings, pairs: Mapping[str, ModelPair]) -> dict[
 
 
 def reviewed_decisions(settings: Settings, pairs: Mapping[str, ModelPair]) -> dict[str, ReviewedDecision]:
-    """Who reviews each reviewed model, and what can be said.
+    """The reviewers of each reviewed model, its classes, and its times.
 
     Raises:
         ConfigError: when a reviewer's token cannot be used.

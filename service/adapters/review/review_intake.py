@@ -161,7 +161,7 @@ class ReviewIntake:
 
 
 def _changes(name: str, model: ReviewedModel, changes: PendingChanges) -> ReviewChanges:
-    """What the changes of a model mean for its review."""
+    """The changes of a model that its review needs."""
     rows = [row for row in changes.held.values() if not row.joined and row.key not in changes.joined]
     draws = np.array([row.draw for row in rows], dtype=np.float64)
     mask = model.draw.drawn(draws, np.array([row.disagree for row in rows], dtype=bool))

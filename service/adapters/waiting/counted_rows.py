@@ -1,4 +1,4 @@
-"""What a judge has counted of drawn disagreements that wait for their label, for the time after it begins again.
+"""The counts of drawn disagreements that wait for their label, for the time after the judge begins again.
 
 A judge of a cluster begins again after an outage of Kafka, and restores the rows that wait from the log. The rows that
 lie between two drawn disagreements are counted as they are judged, not as they are restored: without that count the

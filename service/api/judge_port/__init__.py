@@ -1,1 +1,1 @@
-"""What a judge of a cluster serves to people on its own port."""
+"""The pages for people on the port of a judge."""

@@ -13,14 +13,12 @@ UNREVIEWED = "no model is reviewed: set models.NAME.review"
 AT_THE_JUDGE = "rows of {0} are reviewed at {1}"
 ON_ITS_PORT = "/review on the port of its judge"
 
-PAGE = """<!doctype html>
+POINTER_PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Review · Tightrope</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
 <link rel="stylesheet" href="page/page.css"></head>
 <body><main><h1>Review</h1>{0}</main></body></html>
 """
-
-READ, WRITE = ("GET",), ("POST", "DELETE")
 
 
 def create_router(named: Callable[[str], str], pages: Mapping[str, str | None]) -> APIRouter:
@@ -28,8 +26,8 @@ def create_router(named: Callable[[str], str], pages: Mapping[str, str | None]) 
     configuration has none; ``named`` returns the name of a served model.
     """
     router = APIRouter(include_in_schema=False)
-    places = {model: address or ON_ITS_PORT for model, address in pages.items()}
-    lines = [AT_THE_JUDGE.format(model, place) for model, place in places.items()] or [UNREVIEWED]
+    addresses = {model: address or ON_ITS_PORT for model, address in pages.items()}
+    lines = [AT_THE_JUDGE.format(model, address) for model, address in addresses.items()] or [UNREVIEWED]
 
     def refusal(reason: str) -> Response:
         error: Error = {"error": reason}
@@ -39,22 +37,22 @@ def create_router(named: Callable[[str], str], pages: Mapping[str, str | None]) 
     def page() -> Response:
         """A page with the addresses."""
         body = "".join(f"<p>{_sentence(line, pages)}</p>" for line in lines)
-        return HTMLResponse(PAGE.format(body), headers={"Content-Security-Policy": FRONT_PAGE_POLICY})
+        return HTMLResponse(POINTER_PAGE.format(body), headers={"Content-Security-Policy": FRONT_PAGE_POLICY})
 
     @router.get("/v1/reviews")
     @router.get("/v1/reviews.csv")
     def of_all() -> Response:
-        """The places of all models."""
+        """The addresses of all models' pages."""
         return refusal("; ".join(lines))
 
-    @router.api_route("/v1/models/{model}/reviews", methods=[*READ])
-    @router.api_route("/v1/models/{model}/reviews/{name}", methods=[*READ, *WRITE])
+    @router.get("/v1/models/{model}/reviews")
+    @router.api_route("/v1/models/{model}/reviews/{name}", methods=["GET", "POST", "DELETE"])
     def of_model(model: str, name: str = "") -> Response:
-        """The place of one model."""
+        """The address of one model's page."""
         del name
         found = named(model)
         unreviewed = f"model {found} is not reviewed: set models.{found}.review"
-        return refusal(AT_THE_JUDGE.format(found, places[found]) if found in places else unreviewed)
+        return refusal(AT_THE_JUDGE.format(found, addresses[found]) if found in addresses else unreviewed)
 
     return router
 

@@ -51,7 +51,7 @@ def create_router(named: Callable[[str], str], desk: ReviewDesk) -> APIRouter:
 
     reviewer = Annotated[str, Depends(reviewer_of)]
 
-    @router.get("/reviews", **answers(ReviewModels, 401, 404))
+    @router.get("/reviews", **answers(ReviewModels, 401))
     def reviews(credentials: BearerCredentials) -> Response:
         """The models that the reviewer is asked about."""
         known = {name: desk.reviewer(name, credentials.credentials) for name in desk.models} if credentials else {}

@@ -118,7 +118,7 @@ def test_a_topic_made_anew_is_read_from_its_start(followed: Followed) -> None:
 
 
 def test_incidents_are_unknown_until_the_topic_was_read(followed: Followed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A gateway that never reached a broker does not say that there is none; what it has read it keeps to know."""
+    """A gateway that never reached a broker knows nothing of them; one that has read them forgets with the topic."""
 
     def unreachable(_: object) -> dict[tuple[str, int], int]:
         raise BusUnavailableError("no broker")

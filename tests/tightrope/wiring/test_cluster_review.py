@@ -54,7 +54,7 @@ def reviewed_cluster(
 def ask(
     part: ClusterProcess, path: str, method: str = "GET", *, by: str = "ana", body: object = None
 ) -> httpx.Response:
-    """What a part answers to a reviewer."""
+    """The response of a part to a reviewer."""
 
     async def call() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(part.app), base_url="http://judge") as client:
@@ -113,7 +113,7 @@ def accuracy(gateway: ClusterGateway) -> dict[str, Any]:
 
 
 def harmed(n: int) -> Rows:
-    """Rows of class right, each with a number of its own, for all of which the compressed model says left."""
+    """Rows of class right, each with a number of its own; the compressed model says left to all of them."""
     rows = np.zeros((n, 4), np.float32)
     rows[:, RIGHT], rows[:, HARM] = 1.2345 + np.arange(n) / 1000, 1
     return rows

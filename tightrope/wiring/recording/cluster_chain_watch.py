@@ -26,13 +26,13 @@ from tightrope.wiring.topics import kafka_section
 
 log = logging.getLogger(__name__)
 
-PORTION_EVENTS = 2_000
+POLLED_EVENTS = 2_000
 """Events of a portion: a tenth of a second."""
 
-ROUND_SECONDS = 300.0
+COMPARISON_SECONDS = 300.0
 """Seconds between the starts of two rounds, which take longer with many events."""
 
-READ_SECONDS = 1.0
+PORTION_SECONDS = 1.0
 """Longest time to wait for a portion."""
 
 HOUR_SECONDS = 3600.0
@@ -100,10 +100,10 @@ class ClusterChainWatch:
         if self._reader is None:
             if self._now() < self._next_round:
                 return
-            self._next_round = self._now() + ROUND_SECONDS
+            self._next_round = self._now() + COMPARISON_SECONDS
             self._reader, self._collector = self._bus.subscribe(topic(EVENTS)), ChainCollector(compact=True)
         try:
-            for record in self._reader.poll(PORTION_EVENTS, READ_SECONDS):
+            for record in self._reader.poll(POLLED_EVENTS, PORTION_SECONDS):
                 self._collector.add(record)
             if self._reader.lag():
                 return

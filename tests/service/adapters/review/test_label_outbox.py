@@ -65,7 +65,7 @@ def test_label_is_published_once(sending: Sending) -> None:
 
 
 def test_broker_that_does_not_answer_gets_a_label_once(sending: Sending, caplog: pytest.LogCaptureFixture) -> None:
-    """What was handed to it is waited for; the log says so once, and when it goes on."""
+    """Its acknowledgement is waited for; the log says so once, and when it goes on."""
     sending.broker.trouble = TimeoutError("1 records are not acknowledged after 1 s")
     for _ in range(3):
         sending.outbox.deliver()

@@ -39,7 +39,7 @@ def record_of(partition: int, offset: int) -> bytes:
 
 
 class Taking:
-    """An intake of model ``m``, of which every disagreement is drawn."""
+    """An intake of model ``m``; each of its disagreements is drawn."""
 
     def __init__(
         self, folder: Path, read: Callable[[int, int], bytes | None] = record_of, most: int = 99, random: float = 0.0

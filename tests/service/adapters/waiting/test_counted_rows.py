@@ -13,7 +13,7 @@ RESTORED = replace(ROW, agreed=(), request_rows=())
 
 
 def counted(*earlier: PendingChanges) -> CountedRows:
-    """What is known after these changes."""
+    """The rows that are known after these changes."""
     rows = CountedRows()
     for changes in earlier:
         rows.complete({"m": changes})

@@ -29,7 +29,7 @@ def test_rows_and_labels_wait_until_it_begins_anew() -> None:
 
 
 def test_restored_row_is_saved_with_its_counts() -> None:
-    """So its label counts as before."""
+    """Its label counts as before."""
     waiting = WaitingInMemory(lambda _: None)
     waiting.save_waiting("log", {"m": PendingChanges(held={ROW.key: ROW})})
     waiting.forget_waiting()

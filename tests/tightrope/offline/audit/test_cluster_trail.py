@@ -15,7 +15,7 @@ from tightrope.wiring.recording.cluster_chain_watch import ClusterChainWatch, wa
 
 
 def test_chains_of_a_cluster_are_read_and_watched(kafka: Broker, tmp_path: Path) -> None:
-    """Two writers are sound; an event that somebody writes anew under a number of theirs is found."""
+    """Two writers are sound; an event that is written anew under a number of theirs is found."""
     with cluster_on(tmp_path, kafka.address) as cluster, cluster.bus() as bus:
         cluster.make_topics()
         writers = [EventPublisher(bus), EventPublisher(bus)]

@@ -18,7 +18,7 @@ from tightrope.service.adapters.topics import EVENTS, topic
 from tightrope.service.adapters.wire.record_codec import decode_event
 from tightrope.service.config.loader import load
 from tightrope.wiring.recording.chain_watch import CHANGED
-from tightrope.wiring.recording.cluster_chain_watch import ROUND_SECONDS, ClusterChainWatch, watch_cluster_chain
+from tightrope.wiring.recording.cluster_chain_watch import COMPARISON_SECONDS, ClusterChainWatch, watch_cluster_chain
 
 KEYS = AuditKeys(bytes(32))
 HOUR = 3600.0
@@ -82,7 +82,7 @@ class Watched:
     def rounds(self, count: int = 2) -> float | None:
         """Run rounds to their end; returns the number of problems."""
         for _ in range(count):
-            self.now += ROUND_SECONDS
+            self.now += COMPARISON_SECONDS
             for _ in range(9):
                 self.watch.check()
         return self.value("problems")
