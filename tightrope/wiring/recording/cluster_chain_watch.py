@@ -15,7 +15,7 @@ from tightrope.service.adapters.audit.chain import Problem
 from tightrope.service.adapters.audit.cluster_chains import ChainCollector, ClusterTrail, find_cluster_problems
 from tightrope.service.adapters.audit.event_publisher import EventPublisher
 from tightrope.service.adapters.audit.seals import AuditKeys, Seal, SealError, decode_seal, encode_seal
-from tightrope.service.adapters.ports import Bus, BusFullError, BusUnavailableError, Subscription
+from tightrope.service.adapters.ports import Bus, BusFullError, BusUnavailableError, NotPermittedError, Subscription
 from tightrope.service.adapters.prometheus.metrics import Metrics
 from tightrope.service.adapters.topics import EVENTS, topic
 from tightrope.service.config.loader import Settings
@@ -31,6 +31,9 @@ POLLED_EVENTS = 2_000
 
 COMPARISON_SECONDS = 300.0
 """Seconds between the starts of two rounds, which take longer with many events."""
+
+TRAIL_RETRY_SECONDS = 60.0
+"""Seconds before the next attempt while the topic cannot be read."""
 
 PORTION_SECONDS = 1.0
 """Longest time to wait for a portion."""
@@ -108,8 +111,9 @@ class ClusterChainWatch:
             if self._reader.lag():
                 return
         except BusUnavailableError as error:
-            log.info("the audit trail cannot be compared now: %s", error)
-            self._next_round = float("-inf")
+            is_denied = isinstance(error, NotPermittedError)
+            log.log(logging.WARNING if is_denied else logging.INFO, "judge: %s", error)
+            self._next_round = self._now() + TRAIL_RETRY_SECONDS
             self._close()
             return
         self._close()
