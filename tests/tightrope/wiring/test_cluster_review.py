@@ -128,9 +128,9 @@ def test_rows_are_reviewed_at_the_judge_and_their_labels_count(kafka: Broker, tm
         cluster.start(shadow_processes.worker)
         judge = cluster.start(shadow_processes.judge)
         wait_until(lambda: gateway.has_modes)
-        gateway.ask(np.random.default_rng(3).permutation(np.concatenate([harmed(200), traffic(70, harm=False)])))
-        wait_until(lambda: cluster.judged() == 270)
-        wait_until(lambda: 70 < waiting(judge) < 130)
+        gateway.ask(np.random.default_rng(3).permutation(np.concatenate([harmed(300), traffic(100, harm=False)])))
+        wait_until(lambda: cluster.judged() == 400)
+        wait_until(lambda: 115 < waiting(judge) < 185)
         assert get_page(judge.app, "/v1/models/m/reviews/next", token="another").status_code == 401
         answered = review_all(judge)
         wait_until(lambda: len(labels(cluster)) == answered - 1)  # the last answer can be taken back for a minute
@@ -139,8 +139,8 @@ def test_rows_are_reviewed_at_the_judge_and_their_labels_count(kafka: Broker, tm
         assert {(label.label, label.probability) for label in found} == {(0, 0.5)}
         assert {label.source for label in found} == {f"review:{reviewer_digest('ana')}"}
         wait_until(lambda: counted(cluster) == {"joined": len(found)})
-        wait_until(lambda: accuracy(gateway)["count"] > 190)  # the rows that they stand for
-        assert accuracy(gateway)["mean"] == pytest.approx(-200 / 270, abs=0.2)
+        wait_until(lambda: accuracy(gateway)["count"] > 250)  # the rows that they stand for
+        assert accuracy(gateway)["mean"] == pytest.approx(-300 / 400, abs=0.2)
         export = get_page(judge.app, "/v1/reviews.csv", token=TOKEN).text.splitlines()
         assert len(export) > len(found)
         shown = get_page(gateway.app, "/review")
