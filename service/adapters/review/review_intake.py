@@ -128,7 +128,7 @@ class ReviewIntake:
             found = self._input(name, row)
             if found is None:
                 return GONE
-            probability = float(model.draw.probabilities(np.array([row.disagree]))[0])
+            probability = float(model.draw.of_waiting([row]).probabilities[0])
             classes = row.top_baseline, row.top_compressed
             drawn = DrawnRow(name, row.key, row.time, probability, row.disagree, classes)
             document = model.presenter.document(*found)
@@ -163,9 +163,7 @@ class ReviewIntake:
 def _changes(name: str, model: ReviewedModel, changes: PendingChanges) -> ReviewChanges:
     """The changes of a model that its review needs."""
     rows = [row for row in changes.held.values() if not row.joined and row.key not in changes.joined]
-    draws = np.array([row.draw for row in rows], dtype=np.float64)
-    mask = model.draw.drawn(draws, np.array([row.disagree for row in rows], dtype=bool))
-    drawn = [rows[index] for index in np.flatnonzero(mask).tolist()]
+    drawn = [rows[index] for index in np.flatnonzero(model.draw.of_waiting(rows).drawn).tolist()]
     counted = [row for row in drawn if row.agreed or not row.disagree]
     uncounted = {row.key for row in drawn if row.disagree and not row.agreed}
     return ReviewChanges(name, counted, frozenset(changes.joined), uncounted)

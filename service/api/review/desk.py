@@ -56,8 +56,8 @@ class Agreement:
 class ReviewDesk:
     """Hands out rows and takes answers. An answer becomes a label once it cannot be taken back any more.
 
-    ``daily`` has the probabilities of the day, where there is a daily cap. ``is_asked`` tells whether rows of a model are
-    asked here: in a cluster, where it is judged.
+    ``daily`` has the probabilities of the day, where there is a daily cap. ``is_asked`` tells whether rows of a model
+    are asked here: in a cluster, where it is judged.
     """
 
     def __init__(
