@@ -121,7 +121,7 @@ def review_batch(
         label = true_class(opinion, row.top_baseline, row.top_compressed, classes=2)
         if label is None:
             continue
-        probability = float(DRAW.probabilities(np.array([row.disagree]))[0])
+        probability = DRAW.most if row.disagree else DRAW.random
         given = Label("m", row.request_id, row.row, label, row.time, "review:1", probability)
         if is_usable(plan, row, given):
             pairs.append((row, given))

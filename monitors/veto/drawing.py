@@ -30,8 +30,8 @@ class LabelDraw:
     lower them, ``floor`` is the least one of a disagreement; 0: there is no cap.
 
     >>> draw = LabelDraw(disagreements=0.5, random=0.1)
-    >>> draw.probabilities(np.array([True, False])).tolist()
-    [0.5, 0.1]
+    >>> draw.most, draw.least
+    (0.5, 0.5)
     """
 
     disagreements: float = 1.0
@@ -47,10 +47,6 @@ class LabelDraw:
     def least(self) -> float:
         """The least probability of a disagreement."""
         return self.floor or self.most
-
-    def probabilities(self, disagree: Bools) -> Floats:
-        """The probability of each row that no cap lowers, (n,)."""
-        return np.where(disagree, self.most, self.random)
 
     def of_rows(self, rows: Comparisons) -> "RowDraws":
         """The draws of compared rows."""

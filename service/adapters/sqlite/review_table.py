@@ -35,6 +35,11 @@ CREATE TABLE IF NOT EXISTS outgoing (
 );
 """
 
+ASKED_ROWS = """FROM rows WHERE model = ? AND document IS NOT NULL
+    AND (SELECT count(*) FROM opinions WHERE opinions.id = rows.id) < wanted
+    AND NOT EXISTS (SELECT 1 FROM opinions WHERE opinions.id = rows.id AND reviewer = ?)"""
+"""The rows of a model that wait for an answer of a reviewer."""
+
 ROW_COLUMNS = "id, model, request_id, row, time, probability, disagree, a, b, a_is_baseline, wanted, document"
 
 
@@ -110,10 +115,7 @@ class ReviewTable:
 
     def next(self, model: str, reviewer: str) -> ReviewRow | None:
         """The oldest row that waits for an answer and that this reviewer has not answered."""
-        query = f"""SELECT {ROW_COLUMNS} FROM rows WHERE model = ? AND document IS NOT NULL
-            AND (SELECT count(*) FROM opinions WHERE opinions.id = rows.id) < wanted
-            AND NOT EXISTS (SELECT 1 FROM opinions WHERE opinions.id = rows.id AND reviewer = ?)
-            ORDER BY time, id LIMIT 1"""  # noqa: S608 - no input
+        query = f"SELECT {ROW_COLUMNS} {ASKED_ROWS} ORDER BY time, id LIMIT 1"
         with self.transaction() as db:
             found = db.execute(query, (model, reviewer)).fetchone()
         return _row(found) if found else None
@@ -127,11 +129,8 @@ class ReviewTable:
 
     def waiting(self, model: str, reviewer: str) -> int:
         """The number of rows that wait for an answer of this reviewer."""
-        query = """SELECT count(*) FROM rows WHERE model = ? AND document IS NOT NULL
-            AND (SELECT count(*) FROM opinions WHERE opinions.id = rows.id) < wanted
-            AND NOT EXISTS (SELECT 1 FROM opinions WHERE opinions.id = rows.id AND reviewer = ?)"""
         with self.transaction() as db:
-            return int(db.execute(query, (model, reviewer)).fetchone()[0])
+            return int(db.execute(f"SELECT count(*) {ASKED_ROWS}", (model, reviewer)).fetchone()[0])
 
     def store(self, given: GivenOpinion) -> bool:
         """Store an opinion, or replace one that is not final; returns whether it was stored."""

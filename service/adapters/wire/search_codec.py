@@ -36,7 +36,7 @@ PREDICATE_PARTS = 3
 OTHER_COLUMN, WHOLE_COLUMN, FLAG_COLUMN = range(3)
 """Kinds of columns: any numbers, whole ones, and zeros and ones."""
 
-UNKNOWN = 255
+UNKNOWN_BYTE = 255
 """The byte of a value that is not known, in a column of whole numbers."""
 
 
@@ -54,11 +54,11 @@ def search_fields(search: Search) -> dict[str, object]:
 
 def _column_fields(learned: Features) -> dict[str, object]:
     """The learned rows (n, W) by column: ``kinds`` (W,) of the columns, ``flags`` (f, ceil(n / 8)) those of zeros and
-    ones as bits, ``whole`` (w, n) those of whole numbers below `UNKNOWN` as bytes, and ``others`` (W - f - w, n).
+    ones as bits, ``whole`` (w, n) those of whole numbers below `UNKNOWN_BYTE` as bytes, and ``others`` (W - f - w, n).
     """
     values = np.ascontiguousarray(learned.T)
     with np.errstate(invalid="ignore"):  # a number that does not fit does not come back, which is compared
-        whole = np.where(np.isnan(values), UNKNOWN, values).astype(np.uint8)
+        whole = np.where(np.isnan(values), UNKNOWN_BYTE, values).astype(np.uint8)
     is_whole = (_whole_values(whole).view(np.uint32) == values.view(np.uint32)).all(axis=1)
     kinds = is_whole.astype(np.uint8) + (is_whole & (whole <= 1).all(axis=1))
     flags = np.packbits(whole[kinds == FLAG_COLUMN], axis=1)
@@ -71,7 +71,7 @@ def _column_fields(learned: Features) -> dict[str, object]:
 
 
 def _whole_values(whole: NDArray[np.uint8]) -> Features:
-    return np.where(whole == UNKNOWN, np.float32(np.nan), whole.astype(np.float32))
+    return np.where(whole == UNKNOWN_BYTE, np.float32(np.nan), whole.astype(np.float32))
 
 
 def _read_columns(body: Mapping[str, Any], rows: int) -> Features:
