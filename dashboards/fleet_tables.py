@@ -1,13 +1,14 @@
 """The tables of the dashboard *Fleet*: the models, and the alerts that fire."""
 
 from tightrope.dashboards.panels import ORANGE, RED, REQUESTS, SHARE, Json, Panel, Query, by_name, coloured_cells, table
-from tightrope.dashboards.queries import ALL_PROCESSES, CHOSEN_MODELS, MODEL, narrowed
+from tightrope.dashboards.queries import ALL_PROCESSES, CHOSEN_MODELS, MODEL, answered_by, narrowed
 
 INSTALLATION_COLUMNS = {"cluster": "Cluster", "namespace": "Namespace"}
 BY_MODEL = f"by ({MODEL})"
 BY_BASELINE = narrowed(CHOSEN_MODELS, 'role="baseline"')
 AS_A_WHOLE = narrowed(CHOSEN_MODELS, 'scope="model"')
 BY_SCOPE = f"by ({MODEL}, scope)"
+ANSWERED_BY = answered_by(f"{MODEL}, scope", CHOSEN_MODELS, CHOSEN_MODELS)
 DISAGREEMENT = narrowed(AS_A_WHOLE, 'monitor="disagreement"')
 OWNERS = f"max by ({MODEL}, owner) (tightrope_model_info{CHOSEN_MODELS})"
 FIRING = narrowed(ALL_PROCESSES, 'alertname=~"Tightrope.+", alertstate="firing"')
@@ -16,7 +17,7 @@ FIRING = narrowed(ALL_PROCESSES, 'alertname=~"Tightrope.+", alertstate="firing"'
 def models_table() -> Panel:
     """One row per model: who answers, how much is off with its interval, evidence, owner."""
     expressions = {
-        "With the full model": f"sum {BY_MODEL} (max {BY_SCOPE} (tightrope_safe_mode_active{CHOSEN_MODELS}))",
+        "With the full model": f"sum {BY_MODEL} ({ANSWERED_BY} == bool 1)",
         "Requests": f"sum {BY_MODEL} (rate(tightrope_requests_total{CHOSEN_MODELS}[5m]))",
         "By the full model": f"sum {BY_MODEL} "
         f"(rate(tightrope_rows_total{BY_BASELINE}[5m]))"

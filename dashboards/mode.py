@@ -6,13 +6,14 @@ from tightrope.dashboards.panels import (
     ORANGE,
     RED,
     SMALL_MODEL,
+    SOME_ASKED,
     LineStyle,
     PanelRow,
     Query,
     lines,
     timeline,
 )
-from tightrope.dashboards.queries import ONE_MODEL, RATE_INTERVAL
+from tightrope.dashboards.queries import ONE_MODEL, RATE_INTERVAL, answered_by
 
 EVENT_WORDS = {
     "breach": ("alarm", RED),
@@ -34,10 +35,9 @@ MODE_ROW = PanelRow(
     [
         timeline(
             "Who is answered by which model",
-            "The model that answers each group, and the model as a whole. One that is narrowed to classes counts "
-            "as with the full one here, though the small one gives all other answers: the page at `/` names them.",
-            Query(f"max by (scope) (tightrope_safe_mode_active{ONE_MODEL})", "{{scope}}"),
-            {0: (SMALL_MODEL, GREEN), 1: (FULL_MODEL, ORANGE)},
+            "The model that answers each group, and the model as a whole.",
+            Query(answered_by("scope", ONE_MODEL, ONE_MODEL), "{{scope}}"),
+            {0: (SMALL_MODEL, GREEN), 1: (FULL_MODEL, ORANGE), 2: (SOME_ASKED, "yellow")},
             width=16,
             height=12,
         ),

@@ -18,7 +18,15 @@ from tightrope.dashboards.panels import (
     lines,
     single_value,
 )
-from tightrope.dashboards.queries import ONE_INSTALLATION, ONE_MODEL, RATE_INTERVAL, narrowed, percentile_95, rate_by
+from tightrope.dashboards.queries import (
+    ONE_INSTALLATION,
+    ONE_MODEL,
+    RATE_INTERVAL,
+    answered_by,
+    narrowed,
+    percentile_95,
+    rate_by,
+)
 
 WHOLE_MODEL = narrowed(ONE_MODEL, 'scope="model"')
 OF_COMPRESSED, LATCHED_OF_MODEL = (narrowed(ONE_MODEL, part) for part in ('role="compressed"', 'state="latched"'))
@@ -55,7 +63,7 @@ STATUS_ROW = PanelRow(
         single_value(
             "Groups with the full model",
             "Groups, and the model as a whole, that the full model answers: by evidence or by an order.",
-            f"sum(max by (scope) (tightrope_safe_mode_active{ONE_MODEL}))",
+            f"sum({answered_by('scope', ONE_MODEL, ONE_MODEL)} == bool 1)",
             {1: ORANGE},
         ),
         single_value(

@@ -15,6 +15,7 @@ GRID_COLUMNS = 24
 
 RED, GREEN, ORANGE, TRANSPARENT = "red", "green", "orange", "transparent"
 SMALL_MODEL, FULL_MODEL = "small model", "full model"
+SOME_ASKED = "small model, some answers asked again"
 ROLE_NAMES = {"baseline": (FULL_MODEL, ORANGE), "compressed": (SMALL_MODEL, GREEN)}
 """The words and the colours of the two models in every panel that shows them, by the label `role`."""
 

@@ -23,6 +23,15 @@ them has the short name.
 RATE_INTERVAL = "[$__rate_interval]"
 
 
+def answered_by(labels: str, selector: str, models: str) -> str:
+    """The model that answers scopes, by ``labels`` with ``scope`` among them: 0 the small one, 1 the full one, 2 where
+    the whole model is narrowed to classes that are asked again. ``models`` selects what has no scope.
+    """
+    safe = f"max by ({labels}) (tightrope_safe_mode_active{selector})"
+    asked = f'label_replace(tightrope_asked_classes{models} > bool 0, "scope", "model", "", "")'
+    return f"({safe} + on ({labels}) max by ({labels}) ({asked}) or {safe})"
+
+
 def narrowed(selector: str, matchers: str) -> str:
     """A selector with more matchers."""
     return f"{selector[:-1]}, {matchers}}}"

@@ -9,6 +9,7 @@ from tightrope.dashboards.panels import (
     RED,
     ROWS,
     SMALL_MODEL,
+    SOME_ASKED,
     TRANSPARENT,
     Json,
     LineStyle,
@@ -21,7 +22,7 @@ from tightrope.dashboards.panels import (
     steps,
     table,
 )
-from tightrope.dashboards.queries import ONE_INSTALLATION, ONE_MODEL, narrowed, rate_by
+from tightrope.dashboards.queries import ONE_INSTALLATION, ONE_MODEL, answered_by, narrowed, rate_by
 
 CHOSEN_SCOPES = narrowed(ONE_MODEL, 'scope=~"$scope"')
 CHOSEN_MONITOR = narrowed(CHOSEN_SCOPES, 'monitor="$monitor"')
@@ -42,7 +43,7 @@ EVIDENCE_COLOURS = {0.5: "yellow", 0.75: ORANGE, 1: RED}
 def _harm_table() -> Panel:
     """A table of the current values, one row per scope, the most harmed first."""
     expressions = {
-        "Answered by": f"max by (scope) (tightrope_safe_mode_active{CHOSEN_SCOPES})",
+        "Answered by": answered_by("scope", CHOSEN_SCOPES, ONE_MODEL),
         "Rate": HARM_RATE,
         "At least": f"max by (scope) (tightrope_monitor_lower{CHOSEN_MONITOR})",
         "At most": f"max by (scope) (tightrope_monitor_upper{CHOSEN_MONITOR})",
@@ -83,7 +84,7 @@ def _harm_table() -> Panel:
     )
 
 
-ANSWERING_ROLES = ((SMALL_MODEL, GREEN), (FULL_MODEL, ORANGE))
+ANSWERING_ROLES = ((SMALL_MODEL, GREEN), (FULL_MODEL, ORANGE), (SOME_ASKED, "yellow"))
 """The model that answers a group, and its colour: outside safe mode, and in safe mode."""
 
 

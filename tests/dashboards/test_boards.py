@@ -165,7 +165,6 @@ SHOWN_ELSEWHERE = {
     *("tightrope_record_bytes", "tightrope_record_disk_short", "tightrope_audit_head_number"),
     *("tightrope_incidents_open", "tightrope_incidents_unpublished", "tightrope_incident_faults_total"),
     "tightrope_requalification_timestamp_seconds",
-    "tightrope_asked_classes",
 }
 """Metrics for queries of people's own, as in docs/cost.md, review.md, incidents.md, operations.md and the runbook."""
 
