@@ -1,7 +1,7 @@
 """Rows drawn for labels: disagreements with one probability, all rows with another, both fixed before the row.
 
 Both are those of the configuration, or lower ones that a row brings with it where a daily cap holds
-(`monitors/review/daily_chances.py`).
+(`monitors/review/daily_cap.py`).
 
 How it works. The draw of a request is a keyed 53-bit fraction. Its last bits are another uniform number, independent of
 whether the request was sampled: the same for every retry, and no caller can choose it. A row is drawn where that number
