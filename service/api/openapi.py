@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -97,7 +98,7 @@ def complete_document(app: FastAPI) -> None:
 
     @cache
     def completed() -> dict[str, Any]:
-        document = original()
+        document = deepcopy(original())  # FastAPI keeps its own, and another thread may complete it at the same time
         components = document["components"]["schemas"]
         for name in ("HTTPValidationError", "ValidationError"):
             components.pop(name, None)

@@ -15,7 +15,7 @@ from tests.support.configs import ROOT, write_config
 from tests.support.servers import Server
 from tests.support.serving.model_pairs import CALM, sure_and_unsure
 from tests.support.serving.service_harness import body
-from tightrope.service.api.app import _add_exception_handlers
+from tightrope.service.api.app import add_exception_handlers
 from tightrope.service.transport.responder import INTERNAL_ERROR
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -142,7 +142,7 @@ def test_requests_are_counted_by_outcome(client: httpx.Client, server: Server) -
 def test_unexpected_errors_have_the_common_body() -> None:
     """FastAPI's own answer to an exception would be plain text."""
     app = FastAPI()
-    _add_exception_handlers(app)
+    add_exception_handlers(app)
 
     @app.get("/")
     def fail() -> None:

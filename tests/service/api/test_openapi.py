@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from jsonschema import Draft202012Validator
 from prometheus_client import CollectorRegistry
@@ -24,6 +25,8 @@ from tests.support.serving.service_harness import AUTH, body, settings_of
 from tightrope.monitors.watched_groups.orders import GROUP_ORDERS
 from tightrope.service.adapters.memory_bus import MemoryBus
 from tightrope.service.adapters.prometheus.metrics import Metrics
+from tightrope.service.api.answers import Error
+from tightrope.service.api.openapi import answers, complete_document
 from tightrope.service.app import build_service, load_pairs
 from tightrope.service.inference.autotune import RunProfile
 from tightrope.service.transport.http.asgi import InferLayer
@@ -93,6 +96,23 @@ def test_every_documented_path_answers(client: httpx.Client, document: dict[str,
     assert calls >= 17
     for what in ("force-normal", "release"):
         client.post(f"/v1/models/plain/{what}", json=ORDER, headers=AUTH)
+
+
+def test_document_completed_twice_is_the_same() -> None:
+    """Two threads may need it first at the same time, as of a method that is not allowed."""
+    app = FastAPI()
+
+    @app.get("/thing", **answers(Error))
+    def thing(name: str) -> Error:
+        """A thing."""
+        return {"error": name}
+
+    complete_document(app)
+    completed: Any = app.openapi
+    first = completed()
+    completed.cache_clear()
+    assert completed() == first
+    assert first["paths"]["/thing"]["get"]["summary"] == "A thing"
 
 
 def test_operations_have_distinct_ids(document: dict[str, Any]) -> None:

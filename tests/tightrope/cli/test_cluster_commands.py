@@ -120,7 +120,7 @@ def test_acls_prints_the_commands_for_the_user_of_the_configuration(
         for name in ("labels", "payloads")
     }
     assert run("acls", path) == 0
-    assert len([line for line in capsys.readouterr().out.splitlines() if line.startswith("# ")]) == 10
+    assert len([line for line in capsys.readouterr().out.splitlines() if line.startswith("# ")]) == 11
     assert run("acls", path, "boss") == 1
     assert capsys.readouterr().err.startswith("error PROCESS: is 'boss'; it must be one of gateway, payload-gateway, ")
 
