@@ -30,6 +30,7 @@ HANGS = {
     "awaits": "await asyncio.sleep(60)",
     "thread": "threading.Thread(target=time.sleep, args=(60,), name='stuck').start()",
     "executor": "await asyncio.to_thread(time.sleep, 60)",
+    "join": "sleeper = threading.Thread(target=time.sleep, args=(60,), daemon=True); sleeper.start(); sleeper.join()",
 }
 
 
@@ -50,7 +51,8 @@ def test_process_that_hangs_is_ended(what: str, runner: str) -> None:
         assert code == 1
         error = process.stderr.read()
         assert "ended by force 0.5 s after the signal to stop (server.drain_seconds); still running: " in error
-        assert ("stuck in " if what == "thread" else "MainThread in ") in error
+        named = {"thread": "stuck in ", "join": "MainThread in main (<string>:9), called by "}
+        assert named.get(what, "MainThread in ") in error
 
 
 def test_signals_reach_the_event_loop_and_one_deadline_begins() -> None:
