@@ -76,14 +76,14 @@ def _running() -> str:
     for thread in threading.enumerate():
         frame = frames.get(thread.ident or 0)
         if not thread.daemon and frame is not None:
-            parts.append(f"{thread.name} in {_place(frame)}")
+            parts.append(f"{thread.name} in {_location(frame)}")
     return ", ".join(parts) or "no thread of its own"
 
 
-def _place(frame: FrameType) -> str:
+def _location(frame: FrameType) -> str:
     """A frame, and its caller; of one that waits for another thread or a lock, those that made it wait."""
     while frame.f_code.co_filename == threading.__file__ and frame.f_back:
         frame = frame.f_back
     frames = [frame, frame.f_back] if frame.f_back else [frame]
-    places = [f"{each.f_code.co_name} ({PurePath(each.f_code.co_filename).name}:{each.f_lineno})" for each in frames]
-    return ", called by ".join(places)
+    locations = [f"{each.f_code.co_name} ({PurePath(each.f_code.co_filename).name}:{each.f_lineno})" for each in frames]
+    return ", called by ".join(locations)
