@@ -2,10 +2,14 @@
 
 import json
 import signal
+import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.support.configs import write_config
 from tests.support.harmful_pair import config, request
@@ -20,6 +24,13 @@ from tests.tightrope.serving.test_processes import write_settings
 DRAIN_SECONDS = 2
 SLACK_SECONDS = 3.0
 """A busy machine's delays; without the deadline the server would never end."""
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """A folder in memory: a server that saves its state there waits for no disk, which others may keep busy."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
+        yield Path(name)
 
 
 def write_server(folder: Path, **changes: Any) -> Path:  # noqa: ANN401 - keys of the server's section
@@ -53,10 +64,10 @@ def test_stopping_processes_lose_no_request(tmp_path: Path) -> None:
     assert callers.farewells >= len(PAUSES)  # more where another process took a caller in
 
 
-def test_callers_that_do_nothing_hold_up_no_end(tmp_path: Path) -> None:
+def test_callers_that_do_nothing_hold_up_no_end(memory: Path) -> None:
     """Neither one that is idle, nor one that sent half of a request, nor one that does not read its answers."""
     halves = [b"", post(b"{}")[:40], post(b"{}")[:-1], post(b"", "/metrics", method="GET") * 60]
-    with serving(write_server(tmp_path, drain_seconds=DRAIN_SECONDS)) as server, ExitStack() as held:
+    with serving(write_server(memory, drain_seconds=DRAIN_SECONDS)) as server, ExitStack() as held:
         server.client.get("/metrics")  # what answers it is made once, which a busy machine takes seconds for
         for half in halves:
             held.enter_context(RawCaller(server.address)).send(half)
