@@ -21,7 +21,7 @@ demo: .venv/run.stamp ## Models qualified or refused; real traffic, an alarm, on
 test: .venv/dev.stamp .venv-reports/run.stamp .venv-mlserver/run.stamp .wheels/run.stamp tools ## All tests
 	$(BIN)/python -m tests.support.suite -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=25 --durations-min=10
 
-test-fast: .venv/dev.stamp ## Tests that start no process: the inner loop, a minute and a half
+test-fast: .venv/dev.stamp ## Tests that start no process: six minutes on two cores
 	$(BIN)/python -m pytest -n $(WORKERS) --fast -q
 
 fuzz: .venv/dev.stamp ## Mutated records and requests for half an hour, from a seed that is printed; SEED=… repeats one

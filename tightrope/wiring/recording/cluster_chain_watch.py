@@ -130,13 +130,16 @@ class ClusterChainWatch:
         found, _ = find_cluster_problems(trail, self._keys, [*self._heads.values()])
         problems = [problem for problem in found if problem in self._before]
         self._before = found
-        self._keep_heads(trail)
         self._metrics.audit_verified_timestamp_seconds.set(self._now())
         self._metrics.audit_head_number.set(sum(len(stored.events) for stored in trail.chains.values()))
         self._metrics.audit_problems.set(len(problems))
         if problems and not self._is_told:
             self._is_told = True
             self._report(str(problems[0]))
+        try:
+            self._keep_heads(trail)
+        except OSError as error:
+            log.warning("the heads of the audit trail cannot be kept on disk: %s", error)
 
     def _keep_heads(self, trail: ClusterTrail) -> None:
         """Keep the newest head of each writer; what was kept is not replaced by one of the same number."""

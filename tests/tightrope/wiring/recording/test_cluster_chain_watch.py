@@ -129,6 +129,18 @@ def test_change_is_told_once(watched: Watched, change: Callable[[list[bytes]], o
     assert problem in reason
 
 
+def test_change_is_told_though_the_disk_takes_no_heads(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
+    """As when it is full. The age of the heads shows that they are not kept."""
+    watched.rounds()
+    kept = watched.value("head_timestamp_seconds")
+    (watched.folder / "heads.part").mkdir()
+    watched.bus.values.pop(1)
+    assert watched.rounds(3) == 1
+    assert len(watched.told()) == 1
+    assert watched.value("head_timestamp_seconds") == kept
+    assert "the heads of the audit trail cannot be kept on disk" in caplog.text
+
+
 def test_heads_outlive_the_process(watched: Watched) -> None:
     """A judge that starts again finds what was taken away meanwhile."""
     watched.rounds()
