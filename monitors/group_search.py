@@ -36,7 +36,8 @@ def search_after(
     search = search.in_unit(plan.unit.window_clusters if is_window else 0)
     rows = _searched_rows(plan.search, rule, view, searched, ends)
     after, number = search_ticks(search, plan.search, rows, plan.budget.threshold)
-    return after, ticks if number == len(rows) else int(np.flatnonzero(searched)[number - 1]) + 1
+    becomes_scope = plan.search.arms and after.found > search.found
+    return after, int(np.flatnonzero(searched)[number - 1]) + 1 if becomes_scope else ticks
 
 
 def _searched_rows(plan: SearchPlan, rule: Rule, view: BlockView, searched: Bools, ends: Floats) -> SearchedTicks:

@@ -1,6 +1,7 @@
 """Orders about found groups, and a search that arms."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from tests.support.judgement.found_groups import (
     searched_plan,
     searched_rows,
 )
+from tightrope.monitors import group_search
 from tightrope.monitors.catalogue import MAX_ADDED
+from tightrope.monitors.group_search import SEARCHED_ROWS_PER_SECOND
 from tightrope.monitors.plan import State, initial_state
 from tightrope.monitors.safemode import Input, Mode, ModeState
 from tightrope.monitors.watch import build_routes
@@ -116,6 +119,25 @@ def test_batches_and_restarts_change_no_bit_where_the_search_arms(seed: int, cut
         made += more
     assert bit_exact(state) == bit_exact(whole)
     assert [(move.scope, move.time) for move in made] == [(move.scope, move.time) for move in moves]
+
+
+@pytest.mark.parametrize("first", [64, 128])
+def test_batches_change_no_bit_where_only_some_ticks_are_searched(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The group is put into safe mode at the tick that finds it, not after the ticks of the batch that are left out:
+    every second one, before the searched ones or after them.
+    """
+    monkeypatch.setattr(group_search, "ALL_SEARCHED_ROWS", 0)
+    plan = searched_plan(arms=True)
+    time = np.arange(ROWS) / (2 * SEARCHED_ROWS_PER_SECOND)
+    rows = replace(searched_rows(0, harm=0.9), time=time)
+    whole, moves = judge_rows(plan, rows)
+    state, made = initial_state(plan), []
+    for begin, end in pairwise([0, *range(first, ROWS, 128), ROWS]):
+        state, more = judge_rows(plan, rows.take(slice(begin, end)), state=state)
+        made += more
+    assert [(move.scope, move.time) for move in made] == [(move.scope, move.time) for move in moves]
+    assert whole.added
+    assert bit_exact(state) == bit_exact(whole)
 
 
 def test_search_that_arms_moves_nothing_without_a_reserve() -> None:
