@@ -21,8 +21,8 @@ demo: .venv/run.stamp ## Models qualified or refused; real traffic, an alarm, on
 test: .venv/dev.stamp .venv-reports/run.stamp .venv-mlserver/run.stamp .wheels/run.stamp tools ## All tests
 	$(BIN)/python -m tests.support.suite -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=25 --durations-min=10
 
-test-fast: .venv/dev.stamp ## Tests that start no process: six minutes on two cores
-	$(BIN)/python -m pytest -n $(WORKERS) --fast -q
+test-fast: .venv/dev.stamp ## Tests that start no process, of files that take a second at most: a minute and a half on two cores
+	$(BIN)/python -m pytest -n auto --fast -q
 
 fuzz: .venv/dev.stamp ## Mutated records and requests for half an hour, from a seed that is printed; SEED=… repeats one
 	FUZZ_EXAMPLES=4000 FUZZ_REQUESTS=200000 FUZZ_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest -v --timeout 0 tests/faults/test_*_fuzz.py

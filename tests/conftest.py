@@ -1,5 +1,5 @@
-"""Rules for every test: in CI no test may be skipped, `--fast` leaves out the tests that start processes, the longest
-files come first, and all tests that need a broker share one.
+"""Rules for every test: in CI no test may be skipped, `--fast` leaves out the tests that start processes and the files
+that take long, the longest files come first, and all tests that need a broker share one.
 """
 
 import logging
@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Generator, Iterator
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,21 @@ def _log_as_before() -> Iterator[None]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--fast`."""
-    parser.addoption("--fast", action="store_true", help="leave out the tests that start processes or a whole service")
+    parser.addoption(
+        "--fast", action="store_true", help="leave out tests that start processes, and files that take long"
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `--fast`, leave out the files that take long; they are not even imported."""
+    return True if config.getoption("--fast") and collection_path in _long_files(config.rootpath) else None
+
+
+@cache
+def _long_files(root: Path) -> frozenset[Path]:
+    from tests.support.suite import read_seconds
+
+    return frozenset(root / name for name in read_seconds())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

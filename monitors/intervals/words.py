@@ -64,8 +64,11 @@ def _ahead(verdict: Verdict) -> str:
         return "" if verdict.outlook is None else _return(verdict.outlook)
     if verdict.outcome is Outcome.WATCH:
         return evidence_share(verdict.evidence, verdict.threshold)
-    if verdict.outcome is not Outcome.INSUFFICIENT or verdict.more is None:
+    if verdict.outcome is not Outcome.INSUFFICIENT:
         return ""
+    if verdict.more is None:  # there are rows enough, but an alarm is near; or nothing is seen
+        share = evidence_share(verdict.evidence, verdict.threshold)
+        return share if 2 * verdict.evidence > verdict.threshold else ""
     return f"about {verdict.more:,.0f} more rows to a pass" if isfinite(verdict.more) else "too near its limit to pass"
 
 

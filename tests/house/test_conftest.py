@@ -6,6 +6,7 @@ import pytest
 
 from tests.house.sources import ROOT
 from tests.support.commands import environment
+from tests.support.suite import read_seconds
 
 TESTS = '''
 import pytest
@@ -36,17 +37,19 @@ def test_that_passes():
 WHOLE = 'import pytest\npytest.importorskip("no_such_library")\n\ndef test_nothing():\n    """Never collected."""\n'
 
 
-def run(folder: Path, ci: str | None) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, ci: str | None, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the tests of a folder under this project's conftest, with CI set or not."""
     (folder / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
     inherited = {name: value for name, value in environment().items() if name != "CI"}
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", str(folder)],
+        [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", *arguments, str(folder)],
         capture_output=True,
         text=True,
         check=False,
         cwd=folder,
-        env=inherited | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | ({} if ci is None else {"CI": ci}),
+        env=inherited
+        | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
+        | ({} if ci is None else {"CI": ci}),
     )
 
 
@@ -80,3 +83,14 @@ def test_skip_is_a_skip_elsewhere(tmp_path: Path, ci: str | None) -> None:
     ended = run(tmp_path, ci)
     assert ended.returncode == 0
     assert "1 passed, 4 skipped, 1 xfailed" in ended.stdout
+
+
+def test_fast_run_leaves_out_what_takes_long(tmp_path: Path) -> None:
+    """Files that are recorded as long are not even imported; tests of a file that starts processes are deselected."""
+    long = tmp_path / next(iter(read_seconds()))
+    long.parent.mkdir(parents=True)
+    long.write_text("raise AssertionError\n")
+    for name, heading in (("test_starts.py", "import subprocess"), ("test_short.py", "import math")):
+        (tmp_path / name).write_text(f'{heading}\n\ndef test_nothing():\n    """Passes."""\n')
+    assert "1 passed, 1 deselected" in run(tmp_path, None, "--fast").stdout
+    assert run(tmp_path, None).returncode == pytest.ExitCode.INTERRUPTED

@@ -7,7 +7,8 @@ product, so the suite names it at its end and passes. What fails twice fails the
 broken off, that could not collect, or in which more than `MOST` tests failed. ``SECOND_TRY=no`` omits the second run.
 
 A file stays on one worker, so the files that take longest start first: otherwise the workers end far apart. What each
-took is in `SECONDS`; ``RECORD_SECONDS=yes`` writes it anew after a run in which no test failed.
+took is in `SECONDS`; ``RECORD_SECONDS=yes`` writes it anew after a run in which no test failed. `make test-fast` leaves
+these files out.
 """
 
 import os
@@ -24,7 +25,7 @@ MOST = 5
 
 SECONDS = Path(__file__).with_name("file_seconds.tsv")
 """The seconds that each file of tests took which took more than `SHORT_SECONDS`, and its path from the repository."""
-SHORT_SECONDS = 2.0
+SHORT_SECONDS = 1.0
 
 
 class Failures:

@@ -43,6 +43,8 @@ def told(outcome: Outcome, **changes: Any) -> str:  # noqa: ANN401 - any field
         (Outcome.WATCH, {}, "; evidence 40 % of what an alarm needs"),
         (Outcome.INSUFFICIENT, {"more": 1234.0}, "; about 1,234 more rows to a pass"),
         (Outcome.INSUFFICIENT, {"more": float("inf")}, "; too near its limit to pass"),
+        (Outcome.INSUFFICIENT, {"evidence": 6.8}, "; evidence 80 % of what an alarm needs"),
+        (Outcome.INSUFFICIENT, {}, ""),
         (Outcome.ERROR, {"note": "a limit below its noise"}, "; a limit below its noise"),
         (
             Outcome.BREACH,
