@@ -26,6 +26,7 @@ from tightrope.monitors.safemode import ModeState
 from tightrope.service.adapters.kafka.snapshot_store import decode_snapshot, encode_snapshot
 from tightrope.service.adapters.topics import COMPARISONS, CONTROL, EVENTS, SAMPLES, SNAPSHOTS, topic
 from tightrope.service.adapters.wire import record_codec
+from tightrope.service.api import orders
 from tightrope.shadow.migration import FRESH, LOG_WENT_BACK
 from tightrope.wiring import shadow_processes, topic_watch
 from tightrope.wiring.cluster import ClusterProcess
@@ -43,6 +44,7 @@ def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIGHTROPE_CONTROL_TOKEN", TOKEN)
     monkeypatch.setattr(topic_watch, "TOPICS_CHECK_SECONDS", LOOK_SECONDS)
     monkeypatch.setattr(topic_watch, "TOPICS_RETRY_SECONDS", LOOK_SECONDS / 2)
+    monkeypatch.setattr(orders, "CONFIRMATION_SECONDS", 60.0)  # a judge on a busy machine
 
 
 @contextmanager
