@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
@@ -46,6 +47,18 @@ def _log_as_before() -> Iterator[None]:
     root.setLevel(before[0])
     own.setLevel(before[1])
     root.handlers[:] = before[2]
+
+
+WATCHES = frozenset({"chain-watch", "record-watch", "reporter"})
+"""Threads of a whole service that log where its state is closed."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_watch_left() -> Iterator[None]:
+    """Fail a file that leaves a watch behind: it would log in the tests of other files."""
+    yield
+    left = WATCHES & {thread.name for thread in threading.enumerate()}
+    assert not left, f"stop the whole service: {sorted(left)} still run"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -94,3 +94,12 @@ def test_fast_run_leaves_out_what_takes_long(tmp_path: Path) -> None:
         (tmp_path / name).write_text(f'{heading}\n\ndef test_nothing():\n    """Passes."""\n')
     assert "1 passed, 1 deselected" in run(tmp_path, None, "--fast").stdout
     assert run(tmp_path, None).returncode == pytest.ExitCode.INTERRUPTED
+
+
+def test_file_that_leaves_a_watch_behind_fails(tmp_path: Path) -> None:
+    """It would log errors in the tests of other files."""
+    body = "threading.Thread(target=time.sleep, args=(60,), name='chain-watch', daemon=True).start()"
+    (tmp_path / "test_left.py").write_text(f"import threading, time\n\ndef test_watch():\n    {body}\n")
+    ended = run(tmp_path, None)
+    assert ended.returncode == 1
+    assert "stop the whole service: ['chain-watch'] still run" in ended.stdout

@@ -45,7 +45,7 @@ def test_good_model_raises_no_alarm(tmp_path: Path) -> None:
     assert judged_count(state) + len(open_tick_rows(state)) == len(rows)
     assert [event.kind for _, event in parts.store.events()] == [FRESH]
     assert not any(mode.safe for mode in state.modes)
-    parts.store.close()
+    parts.stop()
 
 
 def test_harmed_group_goes_to_safe_mode_by_request_576(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_harmed_group_goes_to_safe_mode_by_request_576(tmp_path: Path) -> None:
     moves = [event for _, event in parts.store.events() if event.kind != FRESH]
     assert [(event.kind, event.scope) for event in moves] == [("breach", "residence=group_quarters")]
     assert 0 < moves[0].detail["samples"] <= 576
-    parts.store.close()
+    parts.stop()
 
 
 def test_model_that_harms_all_scopes_is_replaced(tmp_path: Path) -> None:
@@ -65,4 +65,4 @@ def test_model_that_harms_all_scopes_is_replaced(tmp_path: Path) -> None:
     first = parts.store.events()[1][1]
     assert (first.scope, first.kind) == ("model", "breach")
     assert watch.build_routes(parts.view.plans[DEMO_MODEL], parts.view.states[DEMO_MODEL]).safe[0] == MODEL_SCOPE
-    parts.store.close()
+    parts.stop()
