@@ -3,7 +3,6 @@ sample by its id.
 """
 
 import asyncio
-import gc
 import json
 import logging
 import subprocess
@@ -20,6 +19,7 @@ import httpx
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from tests.support.cluster.left_sockets import left_sockets
 from tests.support.commands import command, environment
 from tests.support.configs import ROOT, write_config
 from tests.support.harmful_pair import Rows, config
@@ -261,16 +261,17 @@ def cluster_on(folder: Path, address: str, **settings: Any) -> Iterator[Cluster]
 @contextmanager
 def cluster_of(path: Path) -> Iterator[Cluster]:
     """A cluster without parts; parts started in this process are stopped at the end, the last one first. The Kafka
-    client logs nothing, as in the commands; the sockets that it leaks are collected here, not in another test.
+    client logs nothing, as in the commands; the sockets that it leaks, where it is refused or its broker ends, are
+    collected here, not in another test.
     """
     cluster_ = Cluster(path)
     client = logging.getLogger("kafka")
     level = client.level
     client.setLevel("CRITICAL")
-    try:
-        yield cluster_
-    finally:
-        for part in reversed(cluster_.parts):
-            part.stop()
-        client.setLevel(level)
-        gc.collect()
+    with left_sockets():
+        try:
+            yield cluster_
+        finally:
+            for part in reversed(cluster_.parts):
+                part.stop()
+            client.setLevel(level)
