@@ -25,6 +25,12 @@ _LAYOUT = frozenset(
 @cache
 def files() -> tuple[Path, ...]:
     """Every file that is tracked or would be, relative to the root."""
+    return tuple(path for path in paths() if (ROOT / path).is_file())
+
+
+@cache
+def paths() -> tuple[Path, ...]:
+    """Every path that is tracked or would be, relative to the root: files, and links to folders."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],  # noqa: S607 - the git of the path
         capture_output=True,
@@ -34,7 +40,7 @@ def files() -> tuple[Path, ...]:
     )
     if listed.returncode:
         pytest.skip("this is not a git checkout, or git is missing")
-    return tuple(Path(name) for name in sorted(set(listed.stdout.split("\0"))) if name and (ROOT / name).is_file())
+    return tuple(Path(name) for name in sorted(set(listed.stdout.split("\0"))) if name)
 
 
 def python(*folders: str) -> list[Path]:

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from tests.house.sources import ROOT, files
+from tests.house.sources import ROOT, files, paths
 
 HOMES = ("work", "root", "home", "Users")
 HOSTS = (("pypi", "org"), ("pythonhosted", "org"), ("anaconda", "org"), ("artifactory", ""), ("jfrog", "io"))
@@ -29,6 +29,13 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
     """The project builds anywhere, from the package index configured there."""
     wrong = {str(path): names for path in files() if (names := found((ROOT / path).read_bytes()))}
     assert wrong == {}
+
+
+def test_every_link_leads_into_the_project() -> None:
+    """One that leads out of it names a machine, and stands in the way of what the Makefile makes under its name."""
+    links = [ROOT / path for path in paths() if (ROOT / path).is_symlink()]
+    assert len(links) >= 5, "tightrope/ has one for each folder of the top level"
+    assert [link for link in links if link.readlink().is_absolute() or not link.resolve().is_relative_to(ROOT)] == []
 
 
 def test_locks_pin_every_package_with_its_hashes() -> None:
