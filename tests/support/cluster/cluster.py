@@ -268,7 +268,7 @@ def cluster_of(path: Path) -> Iterator[Cluster]:
     client = logging.getLogger("kafka")
     level = client.level
     client.setLevel("CRITICAL")
-    with left_sockets():
+    with left_sockets(kafka_options(cluster_.settings).servers):
         try:
             yield cluster_
         finally:
