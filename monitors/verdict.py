@@ -7,6 +7,9 @@ from tightrope.monitors.records import Outcome
 NOT_WORSE = "differs, not worse"
 """The words for a difference that is no harm, as labels show."""
 
+PASS_MARGIN = 2.0
+"""Log10 of the factor of an alarm's evidence within which a monitor does not pass: a hundred."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:

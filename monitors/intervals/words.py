@@ -3,7 +3,7 @@
 from math import isfinite
 
 from tightrope.monitors.records import Outcome
-from tightrope.monitors.verdict import NOT_WORSE, Interval, Onset, Outlook, Verdict
+from tightrope.monitors.verdict import NOT_WORSE, PASS_MARGIN, Interval, Onset, Outlook, Verdict
 
 HOUR, DAY = 3600.0, 86_400.0
 _CLOSE = 10.0
@@ -67,8 +67,8 @@ def _ahead(verdict: Verdict) -> str:
     if verdict.outcome is not Outcome.INSUFFICIENT:
         return ""
     if verdict.more is None:  # there are rows enough, but an alarm is near; or nothing is seen
-        share = evidence_share(verdict.evidence, verdict.threshold)
-        return share if 2 * verdict.evidence > verdict.threshold else ""
+        near = verdict.evidence >= verdict.threshold - PASS_MARGIN
+        return evidence_share(verdict.evidence, verdict.threshold) if near else ""
     return f"about {verdict.more:,.0f} more rows to a pass" if isfinite(verdict.more) else "too near its limit to pass"
 
 

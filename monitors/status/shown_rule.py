@@ -6,14 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tightrope.monitors.detector import LOG_ZERO
+from tightrope.monitors.detector import LN10, LOG_ZERO
 from tightrope.monitors.detector_bank import Cells, Rule, recovery_evidence
 from tightrope.monitors.intervals.estimates import CellStanding, rows_to_pass
 from tightrope.monitors.plan import Plan, State
 from tightrope.monitors.records import Bools, Floats, Ints
-
-PASS_MARGIN_NATS = float(np.log(100.0))
-"""A monitor within a factor of a hundred of an alarm does not pass."""
+from tightrope.monitors.verdict import PASS_MARGIN
 
 
 class CellFigures(NamedTuple):
@@ -89,7 +87,7 @@ class ShownRule:
         recent = cells.path[(*at, slice(None), slice(1, None))].sum(axis=1)
         tripped = np.asarray(cells.tripped.any(axis=0))
         recovery = recovery_evidence(rule, cells) if tripped.any() else np.zeros(len(rule.limits))
-        quiet = np.asarray((self.evidence < plan.budget.threshold - PASS_MARGIN_NATS).all(axis=0))
+        quiet = np.asarray((self.evidence < plan.budget.threshold - PASS_MARGIN * LN10).all(axis=0))
         within, more, beyond = self._standings(standing)
         columns = [
             cells.count[at].tolist(),
