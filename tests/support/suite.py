@@ -72,9 +72,10 @@ def main(arguments: Sequence[str]) -> int:
     """Run all tests; returns the exit code of the suite."""
     failures, files = Failures(), FileSeconds()
     code = int(pytest.main([*arguments], plugins=[failures, files]))
-    if os.environ.get("RECORD_SECONDS") == "yes" and (code == 0 or may_try_again(code, failures.names, os.environ)):
+    tries_again = may_try_again(code, failures.names, os.environ)
+    if os.environ.get("RECORD_SECONDS") == "yes" and (code == 0 or tries_again):
         write_seconds(files.seconds)
-    if not may_try_again(code, failures.names, os.environ):
+    if not tries_again:
         return code
     tell("\nThese tests failed beside others; each is run once more, alone:", *failures.names)
     again = subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *failures.names], check=False)
