@@ -2,8 +2,8 @@
 
 uvloop's own server gives its port up for good when it cannot accept, and accepts as long as it can, until none is left
 for files and for the other parts of the process. Here the last descriptors are kept back: a connection that would need
-one of them gets a 503 and is closed. If even that fails, the port rests for a moment. No connection that waits when the
-server stops is lost: all of them are accepted first.
+one of them gets a 503 and is closed. If even that fails, the port rests for a moment. No connection that is made while
+the server stops is lost: none begins any more, and all that began are accepted before the port is closed.
 """
 
 import asyncio
@@ -16,6 +16,8 @@ from contextlib import suppress
 from typing import Any
 
 import orjson
+
+from tightrope.serving.syn_filter import drop_new_connections
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,9 @@ ACCEPTED_AT_A_TIME = 64
 
 REST_SECONDS = 0.1
 """Time without accepting, after it failed."""
+
+LAST_HANDSHAKES_SECONDS = 0.1
+"""Time for the last segment of a handshake that began: a round trip to a caller."""
 
 SHORTAGE_LOG_SECONDS = 60.0
 """Time between two lines in the log about descriptors."""
@@ -68,7 +73,9 @@ class Acceptor:
         self._loop.add_reader(self._listener, self._accept, ACCEPTED_AT_A_TIME)
 
     async def close(self) -> None:
-        """Accept what waits, then close the socket; return when all connections are made."""
+        """Let no connection begin, accept what began, then close the socket; return when all connections are made."""
+        if drop_new_connections(self._listener):
+            await asyncio.sleep(LAST_HANDSHAKES_SECONDS)
         self._loop.remove_reader(self._listener)
         self._accept(BACKLOG)
         if self._resting is not None:

@@ -5,13 +5,17 @@ import errno
 import os
 import resource
 import socket
+import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
 import pytest
 
 from tightrope.serving import acceptor
 from tightrope.serving.acceptor import Acceptor, allow_descriptors
+
+CALLERS = 8
 
 
 class Echo(asyncio.Protocol):
@@ -37,6 +41,27 @@ class ScarceSocket(socket.socket):
             self.failures -= 1
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         return super().accept()
+
+
+class LateSocket(socket.socket):
+    """A listener that ``callers`` call between the last accept and the close, as on a busy machine."""
+
+    callers: ThreadPoolExecutor | None = None
+
+    def close(self) -> None:
+        """Close once each caller's kernel has sent its first segment."""
+        if self.callers is not None:
+            self.calls = [self.callers.submit(call, self.getsockname()) for _ in range(CALLERS)]
+            time.sleep(0.2)
+            self.callers = None
+        super().close()
+
+
+def call(address: tuple[str, int]) -> bytes:
+    """The answer to one request, or the error that its caller sees."""
+    with socket.create_connection(address, timeout=20) as connection:
+        connection.send(b"hello")
+        return connection.recv(5)
 
 
 def listen() -> ScarceSocket:
@@ -147,6 +172,32 @@ def test_waiting_connections_are_accepted_before_the_end() -> None:
             socket.create_connection(address)
 
     run(test, started=False)
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_callers_between_the_last_accept_and_the_close_lose_no_request(others: int) -> None:
+    """They are refused before they send it, or answered by another process that shares the port."""
+
+    async def whole() -> list[bytes | BaseException]:
+        closing, *_ = listeners = [LateSocket() for _ in range(1 + others)]
+        for each in listeners:
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            each.bind(closing.getsockname() if each is not closing else ("127.0.0.1", 0))
+        acceptors = [Acceptor(each, Echo) for each in listeners]
+        for accepting in acceptors:
+            accepting.start()
+        with ThreadPoolExecutor(CALLERS) as closing.callers:
+            await acceptors[0].close()
+            answers = await asyncio.gather(*map(asyncio.wrap_future, closing.calls), return_exceptions=True)
+        for accepting in acceptors[1:]:
+            await accepting.close()
+        return answers
+
+    answers = asyncio.run(whole())
+    if others:
+        assert answers == [b"hello"] * CALLERS
+    else:
+        assert [type(each) for each in answers] == [ConnectionRefusedError] * CALLERS
 
 
 def test_closing_while_it_rests_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
