@@ -1,5 +1,6 @@
 """Status over HTTP: models with their modes, verdicts, and the audit trail."""
 
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -140,8 +141,12 @@ def test_overview_that_has_not_changed_is_not_sent_again(client: httpx.Client) -
     answer = client.get("/v1/overview?model=untouched")
     assert answer.json()["models"][0]["name"] == "untouched"
     assert len(answer.json()["cards"]) == len(get(client, "/v1/models")["models"])
-    again = client.get("/v1/overview?model=untouched", headers={"If-None-Match": answer.headers["etag"]})
-    assert (again.status_code, again.content) in {(304, b""), (200, again.content)}
+    for _ in range(20):  # it may change between two calls
+        again = client.get("/v1/overview?model=untouched", headers={"If-None-Match": answer.headers["etag"]})
+        if again.status_code != HTTPStatus.OK:
+            break
+        answer = again
+    assert (again.status_code, again.content) == (304, b"")
     assert client.get("/v1/overview?limit=2").json()["models"][1]["name"]
 
 
