@@ -29,6 +29,9 @@ BLIND_SECONDS, SILENT_SECONDS = 3.0, 5.0
 CHECK_SECONDS = 1.5
 """Time that a check of the gateway and a busy machine may add."""
 
+UNHEARD = "no judge of this plan has been heard"
+"""The reason without its time: since the start, or for some seconds where a machine is busy for longer than the limit."""
+
 ANOTHER_FILE, A_THIRD_FILE, ANOTHER_SUBGROUP = "another file", "a third file", "one more subgroup"
 SCALES = {ANOTHER_FILE: 2.0, A_THIRD_FILE: 3.0}
 """By how much the weights of these files are larger."""
@@ -183,7 +186,7 @@ def test_two_fleets_share_a_prefix(kafka: Broker, tmp_path: Path) -> None:
             wait_until(lambda: one.assigned_partitions(JUDGES_GROUP) == [len(JUDGE_TOPICS)] * 2)
             for name in ("m", apart):
                 assert harmed_seconds(gateway, SILENT_SECONDS + 3.0, name) <= SILENT_SECONDS + CHECK_SECONDS
-            silent = [name for name in ("m", apart) if "no judge of this plan has been heard" in reason(gateway, name)]
+            silent = [name for name in ("m", apart) if UNHEARD in reason(gateway, name)]
             assert len(silent) == 1
             assert "TightropeJudgeMissing" in recording.firing(lambda: ask(gateway, harmful(2), apart))
 
@@ -208,7 +211,7 @@ def test_judge_does_not_know_a_model(kafka: Broker, tmp_path: Path) -> None:
                 later = known.gateway()
                 wait_until(lambda: later.has_modes)
                 assert ask(later, harmful(6), "n") == {Role.BASELINE}
-                assert "has been heard since the start" in reason(later, "n")
+                assert UNHEARD in reason(later, "n")
 
 
 def test_judge_is_killed_or_never_there(kafka: Broker, tmp_path: Path) -> None:
@@ -217,7 +220,7 @@ def test_judge_is_killed_or_never_there(kafka: Broker, tmp_path: Path) -> None:
     """
     with fleet(tmp_path / "all", kafka.address, blind_seconds=0) as members:
         early = members.gateway()
-        wait_until(lambda: "has been heard since the start" in reason(early))
+        wait_until(lambda: UNHEARD in reason(early))
         assert ask(early, traffic(6, harm=False)) == {Role.BASELINE}, "the topic is empty"
         members.start(shadow_processes.worker)
         with members.process("judge") as judge:
