@@ -30,7 +30,7 @@ CHECK_SECONDS = 1.5
 """Time that a check of the gateway and a busy machine may add."""
 
 UNHEARD = "no judge of this plan has been heard"
-"""The reason without its time: since the start, or for some seconds where a machine is busy for longer than the limit."""
+"""The reason without its time: since the start, or for some seconds where a machine is busy longer than the limit."""
 
 ANOTHER_FILE, A_THIRD_FILE, ANOTHER_SUBGROUP = "another file", "a third file", "one more subgroup"
 SCALES = {ANOTHER_FILE: 2.0, A_THIRD_FILE: 3.0}
