@@ -54,10 +54,13 @@ def allow_descriptors() -> None:
 
 
 class Acceptor:
-    """Accepts connections on a listening socket, for protocols that ``make`` makes."""
+    """Accepts connections on a listening socket, for protocols that ``make`` makes. A ``shared`` socket is one that
+    other processes inherited too: they may go on with it.
+    """
 
-    def __init__(self, listener: socket.socket, make: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(self, listener: socket.socket, make: Callable[[], asyncio.Protocol], *, shared: bool = False) -> None:
         self._listener = listener
+        self._shared = shared
         self._make = make
         self._opening: set[asyncio.Task[Any]] = set()
         self._resting: asyncio.TimerHandle | None = None
@@ -73,9 +76,12 @@ class Acceptor:
         self._loop.add_reader(self._listener, self._accept, ACCEPTED_AT_A_TIME)
 
     async def close(self) -> None:
-        """Let no connection begin, accept what began, then close the socket; return when all connections are made."""
-        if drop_new_connections(self._listener):
-            await asyncio.sleep(LAST_HANDSHAKES_SECONDS)
+        """Let no connection begin, accept what began, then close the socket; return when all connections are made.
+        A shared socket loses none while another process has it; at the end of all, their supervisor lets none begin.
+        """
+        if not self._shared:
+            drop_new_connections(self._listener)
+        await asyncio.sleep(LAST_HANDSHAKES_SECONDS)
         self._loop.remove_reader(self._listener)
         self._accept(BACKLOG)
         if self._resting is not None:

@@ -28,6 +28,7 @@ from tightrope.service.adapters.prometheus.multiprocess import merge_ended
 from tightrope.service.config.loader import ConfigError
 from tightrope.service.config.process.server import ServerSection
 from tightrope.serving.server import STOP_SIGNALS, ListenAddress, ReadyCallback, listen, reserve_port
+from tightrope.serving.syn_filter import drop_new_connections
 
 log = logging.getLogger(__name__)
 
@@ -203,8 +204,12 @@ class Supervisor:
         return member, process
 
     def _stop(self) -> None:
-        """Stop the members. The last of them accepts what waits on a listener, which nothing else may keep open."""
+        """Stop the members. No connection begins from now on; the last of them accepts what waits on a listener, which
+        nothing else may keep open.
+        """
         self._stopping.set()
+        for listener in self._listeners:
+            drop_new_connections(listener)
         self._send(signal.SIGTERM)
         for listener in self._listeners:
             listener.close()

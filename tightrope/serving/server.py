@@ -137,6 +137,7 @@ class HttpServer(uvicorn.Server):
         super().__init__(config)
         self._layer = app if isinstance(app, InferLayer) else None
         self._listener = listener or listen(server)
+        self._shared = listener is not None
         self._rpc = rpc
         self._drain_seconds = server.drain_seconds
 
@@ -151,7 +152,7 @@ class HttpServer(uvicorn.Server):
         config, loop = self.config, asyncio.get_running_loop()
         protocol: Any = config.http_protocol_class
         make = partial(protocol, config=config, server_state=self.server_state, app_state={}, _loop=loop)
-        self._acceptor = Acceptor(self._listener, make)
+        self._acceptor = Acceptor(self._listener, make, shared=self._shared)
         self._acceptor.start()
         self.started = True
 

@@ -200,6 +200,23 @@ def test_callers_between_the_last_accept_and_the_close_lose_no_request(others: i
         assert [type(each) for each in answers] == [ConnectionRefusedError] * CALLERS
 
 
+def test_process_that_ends_alone_leaves_a_shared_socket_open() -> None:
+    """Processes that inherited one socket go on with it: a filter would stay on it, and refuse all callers."""
+
+    async def whole() -> bytes:
+        with listen() as listener, listener.dup() as inherited:
+            ending, other = (Acceptor(each, Echo, shared=True) for each in (listener, inherited))
+            address = listener.getsockname()
+            ending.start()
+            other.start()
+            await ending.close()
+            answer = await asyncio.wait_for(ask(address), 10)
+            await other.close()
+            return answer
+
+    assert asyncio.run(whole()) == b"hello"
+
+
 def test_closing_while_it_rests_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """It does not resume on a closed port."""
     monkeypatch.setattr(acceptor, "REST_SECONDS", 0.02)

@@ -1,6 +1,7 @@
 """A server that stops loses no request of callers that keep their connections; it ends in time, also if a run hangs."""
 
 import json
+import os
 import signal
 import tempfile
 import time
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.cluster.cluster import wait_until
 from tests.support.configs import write_config
 from tests.support.harmful_pair import config, request
 from tests.support.onnx_models import looping
@@ -63,6 +65,18 @@ def test_stopping_processes_lose_no_request(tmp_path: Path) -> None:
         group.kill()
     assert callers.lost == []
     assert callers.farewells >= len(PAUSES)  # more where another process took a caller in
+
+
+def test_one_process_that_stops_leaves_the_port_to_the_others(tmp_path: Path) -> None:
+    """They share one socket; new callers are answered while it is replaced, and by its replacement."""
+    with process_group(write_settings(tmp_path), tmp_path) as group:
+        stopped = min(group.members)
+        os.kill(stopped, signal.SIGTERM)
+        wait_until(lambda: stopped not in group.members)
+        assert {group.served_by() for _ in range(8)} == {"baseline"}
+        wait_until(lambda: len(group.members) == 2)
+        assert {group.served_by() for _ in range(8)} == {"baseline"}
+        group.kill()
 
 
 def test_callers_that_do_nothing_hold_up_no_end(memory: Path) -> None:

@@ -149,6 +149,15 @@ def test_stopping_supervisor_keeps_no_port_open(tmp_path: Path) -> None:
             socket.create_connection(address)
 
 
+def test_no_connection_begins_once_the_supervisor_stops(tmp_path: Path) -> None:
+    """A member that still has the socket would reset it at its end."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    with listener, listener.dup() as inherited:
+        Supervisor([], tmp_path, 1.0, [listener])._stop()
+        with pytest.raises(TimeoutError):
+            socket.create_connection(inherited.getsockname(), timeout=0.2)
+
+
 def test_output_never_blocks_a_process(tmp_path: Path) -> None:
     """Output beyond a pipe's capacity is discarded."""
     program = CHATTY.replace("print('y')", f"open({str(tmp_path / 'done')!r}, 'w')")
